@@ -1,0 +1,1 @@
+"""A JAX research framework: one config takes a model from data to a served artifact."""

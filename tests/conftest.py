@@ -1,0 +1,24 @@
+"""Fixtures that all rooms share."""
+
+import os
+from pathlib import Path
+
+# Before jax is imported: eight virtual devices, and enough threads that they cannot deadlock.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+os.environ.setdefault("PJRT_NPROC", "32")
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets; present in CI, absent on a user's machine."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI needs the real data at {folder}")
+        pytest.skip(f"the real data sets are not at {folder}")
+    return folder
