@@ -1,0 +1,46 @@
+"""How often a run is saved, and which of its checkpoints are kept."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from framework.config import NonNegativeInt, PositiveInt
+
+
+@dataclass(frozen=True)
+class CheckpointOptions:
+    """Save `every` so many steps (None: never); keep the `keep_latest` newest checkpoints and
+    the `keep_best` best by `metric` (None: the newest only).
+
+    `metric` is a name of the metrics given to `Checkpoints.save`; a checkpoint that has no such
+    metric, or a NaN, is never a best one. Among equals the newest counts as the better.
+    """
+
+    every: PositiveInt | None = 1000
+    keep_latest: PositiveInt = 2
+    keep_best: NonNegativeInt = 1
+    metric: str | None = None
+    mode: Literal["max", "min"] = "max"
+
+    def score(self, metrics: Mapping[str, float]) -> float | None:
+        """The number to maximise, or None where these metrics have none."""
+        value = metrics.get(self.metric) if self.metric else None
+        if value is None or math.isnan(value):
+            return None
+        return float(value) if self.mode == "max" else -float(value)
+
+
+def ranked(scores: Mapping[int, float | None]) -> list[int]:
+    """Steps that have a score, the best first."""
+    scored = [(score, step) for step, score in scores.items() if score is not None]
+    return [step for _, step in sorted(scored, reverse=True)]
+
+
+def kept(
+    steps: Iterable[int], scores: Mapping[int, float | None], options: CheckpointOptions
+) -> set[int]:
+    """Which of `steps` the options keep: the union of the newest and the best."""
+    present = sorted(steps)
+    best = ranked({step: scores.get(step) for step in present})
+    return {*present[-options.keep_latest :], *best[: options.keep_best]}
