@@ -1,0 +1,34 @@
+"""Data sets, their splits, augmentations and preprocessing, and the batches read from them."""
+
+from framework.data.augment import Augmentation, Cutout, RandomCrop, RandomFlip, RandomShift
+from framework.data.dataset import Data, check_batch_size
+from framework.data.doors import digits, idx
+from framework.data.loader import evaluation_batches, training_batches
+from framework.data.mixup import Mixup
+from framework.data.placement import on_mesh
+from framework.data.preprocess import Identity, Images, Preprocess, Table
+from framework.data.source import ArraySource, Batch, Source, Subset
+
+__all__ = [
+    "ArraySource",
+    "Augmentation",
+    "Batch",
+    "Cutout",
+    "Data",
+    "Identity",
+    "Images",
+    "Mixup",
+    "Preprocess",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomShift",
+    "Source",
+    "Subset",
+    "Table",
+    "check_batch_size",
+    "digits",
+    "evaluation_batches",
+    "idx",
+    "on_mesh",
+    "training_batches",
+]

@@ -1,0 +1,118 @@
+"""Images and labels in IDX files: MNIST, Fashion-MNIST, KMNIST, EMNIST."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from framework.config import Fraction, InvalidConfig, NonNegativeInt, PositiveInt, Problem
+from framework.data.augment import Augmentation
+from framework.data.cache import cache_directory, prepared
+from framework.data.dataset import Data
+from framework.data.files import existing, listed, read_bytes
+from framework.data.fingerprint import fingerprint
+from framework.data.idx_file import parse_idx
+from framework.data.images import image_field, image_preprocess
+from framework.data.labels import check_classes
+from framework.data.source import ArraySource, Source, Subset
+from framework.data.splits import divide
+from framework.spec import Labels, Spec
+
+_PARTS = {"train": ("train",), "test": ("t10k", "test")}
+
+
+def idx(
+    path: str,
+    *,
+    batch_size: PositiveInt,
+    classes: tuple[str, ...] | None = None,
+    validation_fraction: Fraction = 0.1,
+    split_seed: NonNegativeInt = 0,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    augmentations: tuple[Augmentation, ...] = (),
+    workers: NonNegativeInt = 0,
+    cache: str | None = None,
+) -> Data:
+    """The folder `path` of four files, gzipped or not; the test files are the `test` split.
+
+    Names are like `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same with `t10k`
+    (or `test`). Validation is a stratified seeded fraction of the training files. `classes` names
+    labels 0, 1, …; without it they are named by their numbers.
+    """
+    folder = existing(path)
+    files = {
+        f"{split}_{kind}": _find(folder, names, kind)
+        for split, names in _PARTS.items()
+        for kind in ("images", "labels")
+    }
+    content = {name: read_bytes(file) for name, file in files.items()}
+    digests = {name: hashlib.sha256(text).hexdigest() for name, text in content.items()}
+    found = prepared(
+        "idx",
+        digests,
+        cache_directory(cache),
+        lambda: ({name: parse_idx(files[name], text) for name, text in content.items()}, {}),
+    )
+    arrays = found.arrays
+    names = classes or tuple(str(i) for i in range(int(arrays["train_labels"].max()) + 1))
+    for split in _PARTS:
+        _check(files, split, arrays[f"{split}_images"], arrays[f"{split}_labels"], names)
+    splits = _splits(folder.name, arrays, validation_fraction, split_seed)
+    return Data(
+        name=folder.name,
+        spec=Spec(
+            inputs=image_field(arrays["train_images"].shape[1:]), labels=Labels("class", names)
+        ),
+        splits=splits,
+        fingerprint=fingerprint(
+            found.digests, {"validation": validation_fraction, "seed": split_seed, "classes": names}
+        ),
+        batch_size=batch_size,
+        preprocess=image_preprocess(splits["train"], mean, std),
+        augmentations=augmentations,
+        workers=workers,
+    )
+
+
+def _find(folder: Path, parts: tuple[str, ...], kind: str) -> Path:
+    files = listed(folder)
+    found = [f for f in files if kind in f.name and any(part in f.name for part in parts)]
+    if len(found) == 1:
+        return found[0]
+    name = f"{parts[0]}-{kind}-idx{3 if kind == 'images' else 1}-ubyte"
+    seen = ", ".join(f.name for f in (found or files)[:8]) or "nothing"
+    raise InvalidConfig(
+        Problem("path", folder, f"a folder with one {name} (or .gz)", f"it has {seen}")
+    )
+
+
+def _check(
+    files: dict[str, Path],
+    split: str,
+    images: np.ndarray,
+    labels: np.ndarray,
+    names: tuple[str, ...],
+) -> None:
+    place = files[f"{split}_images"]
+    if images.ndim not in (3, 4) or images.dtype != np.uint8:
+        raise InvalidConfig(
+            Problem("path", place, "uint8 images", f"it holds {images.dtype} {images.shape}")
+        )
+    if len(images) == 0 or labels.shape != (len(images),):
+        hint = f"{len(images)} images and labels of shape {labels.shape}"
+        raise InvalidConfig(Problem("path", place, "images and as many labels", hint))
+    check_classes(labels, names, files[f"{split}_labels"])
+
+
+def _splits(
+    name: str, arrays: Mapping[str, np.ndarray], fraction: float, seed: int
+) -> dict[str, Source]:
+    labels = {part: arrays[f"{part}_labels"].astype(np.int32) for part in _PARTS}
+    train = ArraySource(f"{name}/train", arrays["train_images"], labels["train"])
+    parts = divide(len(train), {"validation": fraction}, seed=seed, classes=train.labels)
+    found: dict[str, Source] = {
+        part: Subset(f"{name}/{part}", train, places) for part, places in parts.items()
+    }
+    return {**found, "test": ArraySource(f"{name}/test", arrays["test_images"], labels["test"])}

@@ -1,0 +1,153 @@
+"""Batches of a split, in an order that one number resumes exactly.
+
+Grain reads a source whose items are whole batches, gathered and augmented at once: handing out
+single examples costs a hundred times as much. The order is a function of (seed, epoch) and the
+position is the number of the global batch, so that nothing changes with the number of processes
+or of workers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+
+from framework.data.augment import AcrossExamples, Augmentation
+from framework.data.dataset import Data
+from framework.data.order import Order
+from framework.data.random import example_keys, fold
+from framework.data.source import Batch, Source
+
+
+def training_batches(
+    data: Data,
+    *,
+    seed: int,
+    start: int = 0,
+    stack: int | None = None,
+    rows: slice | None = None,
+    prefetch: int = 2,
+) -> Iterator[Batch]:
+    """The endless stream of training batches from global batch number `start` on.
+
+    Every example comes once an epoch; a batch may hold the end of one epoch and the start of the
+    next. With `stack=k` each item is k consecutive batches, stacked [k, b, …]. `rows` is the part
+    of each global batch that this process reads. `prefetch` items are made ahead of time, by a
+    thread or by `data.workers` processes.
+    """
+    augmentations = tuple(
+        augmentation.bind(data.spec) if isinstance(augmentation, AcrossExamples) else augmentation
+        for augmentation in data.augmentations
+    )
+    batches = TrainingBatches(
+        data.splits["train"], data.batch_size, seed, start, stack, rows, augmentations
+    )
+    return _read(batches, data.workers, prefetch)
+
+
+def evaluation_batches(
+    data: Data,
+    split: str,
+    *,
+    batch_size: int,
+    rows: slice | None = None,
+    prefetch: int = 2,
+) -> Iterator[Batch]:
+    """Every example of the split once, in order, not augmented.
+
+    The last batch is filled up with copies of the last example, whose `mask` is False.
+    """
+    return _read(EvaluationBatches(data.splits[split], batch_size, rows), data.workers, prefetch)
+
+
+@dataclass(frozen=True)
+class TrainingBatches:
+    """Item i is batch `start` + i, or the stack of `stack` batches from start + i·stack on."""
+
+    source: Source
+    batch_size: int
+    seed: int
+    start: int = 0
+    stack: int | None = None
+    rows: slice | None = None
+    augmentations: tuple[Augmentation, ...] = ()
+
+    @cached_property
+    def order(self) -> Order:
+        """The order of the stream."""
+        return Order(len(self.source), self.seed)
+
+    def __len__(self) -> int:
+        return 2**48  # endless in practice; Grain wants a number
+
+    def __getitem__(self, item: int) -> Batch:
+        count = self.stack or 1
+        first = self.start + item * count
+        if any(isinstance(a, AcrossExamples) for a in self.augmentations):
+            # Examples are mixed within one global batch: all of it, then this process's rows.
+            parts = [self._examples(first + i, 1, None) for i in range(count)]
+            parts = [jax.tree.map(lambda a: a[self.rows or slice(None)], part) for part in parts]
+            batch = jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+        else:
+            batch = self._examples(first, count, self.rows)
+        if self.stack is None:
+            return dict(batch)
+        return dict(jax.tree.map(lambda a: a.reshape(count, -1, *a.shape[1:]), batch))
+
+    def _examples(self, first: int, count: int, rows: slice | None) -> Batch:
+        """Rows of `count` consecutive batches, one after the other, in one gather."""
+        epochs, indices = self.order.at(first * self.batch_size, count * self.batch_size)
+        if rows is not None:
+            epochs = epochs.reshape(count, -1)[:, rows].ravel()
+            indices = indices.reshape(count, -1)[:, rows].ravel()
+        batch = {**self.source.gather(indices), "index": indices.astype(np.int32)}
+        if self.augmentations:
+            keys = example_keys(self.seed, epochs, indices)
+            for place, augmentation in enumerate(self.augmentations):
+                batch = augmentation(batch, fold(keys, place))
+        return batch
+
+
+@dataclass(frozen=True)
+class EvaluationBatches:
+    """Item i is the i-th batch of a split in order; the last one is padded and masked."""
+
+    source: Source
+    batch_size: int
+    rows: slice | None = None
+
+    def __len__(self) -> int:
+        return (len(self.source) + self.batch_size - 1) // self.batch_size
+
+    def __getitem__(self, item: int) -> Batch:
+        places = np.arange(item * self.batch_size, (item + 1) * self.batch_size)
+        places = places[self.rows or slice(None)]
+        last = len(self.source) - 1
+        indices = np.minimum(places, last)
+        return {
+            **self.source.gather(indices),
+            "index": indices.astype(np.int32),
+            "mask": places <= last,
+        }
+
+
+def _read(batches: Any, workers: int, prefetch: int) -> Iterator[Batch]:
+    import grain
+
+    options = grain.ReadOptions(num_threads=min(prefetch, 1), prefetch_buffer_size=prefetch)
+    reader = grain.MapDataset.source(batches).to_iter_dataset(options)
+    if workers:
+        from absl import flags
+
+        # Grain's workers read their settings from absl's flags, which only absl's main parses.
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()
+        reader = reader.mp_prefetch(
+            grain.MultiprocessingOptions(
+                num_workers=workers, per_worker_buffer_size=max(prefetch, 1)
+            )
+        )
+    iterator: Iterator[Batch] = iter(reader)
+    return iterator

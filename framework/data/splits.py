@@ -1,0 +1,59 @@
+"""Training, validation and test examples out of one set: seeded, and stratified where it can be."""
+
+import math
+
+import numpy as np
+
+from framework.config import InvalidConfig, Problem
+
+
+def divide(
+    examples: int,
+    fractions: dict[str, float],
+    *,
+    seed: int,
+    classes: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """Sorted indices of `train` and of a split for each of `fractions`; no example in two.
+
+    A fraction is a share of all examples, rounded up; `train` has the rest. With `classes` (int
+    [examples]) every class is divided in the same proportion, to within one example.
+    """
+    total = sum(fractions.values())
+    if total >= 1:
+        raise InvalidConfig(
+            Problem(
+                f"{next(iter(fractions))}_fraction",
+                fractions[next(iter(fractions))],
+                f"fractions that leave examples for training, not {total:g} in all",
+            )
+        )
+    places = _spread(examples, seed, classes)
+    counts = [math.ceil(fraction * examples - 1e-9) for fraction in fractions.values()]
+    ends = np.cumsum([0, *counts])
+    parts = {name: places[ends[i] : ends[i + 1]] for i, name in enumerate(fractions)}
+    found = {"train": places[ends[-1] :], **parts}
+    for name, part in found.items():
+        wanted = fractions.get(name, 1.0)
+        if wanted > 0 and len(part) == 0:
+            raise InvalidConfig(_empty(name, fractions, examples))
+    return {name: np.sort(part) for name, part in found.items() if fractions.get(name, 1.0) > 0}
+
+
+def _spread(examples: int, seed: int, classes: np.ndarray | None) -> np.ndarray:
+    """An order of which every stretch has the classes in (nearly) their proportion."""
+    bits = np.random.Philox(np.random.SeedSequence(seed)).random_raw(examples)
+    shuffled = np.argsort(bits, kind="stable")
+    if classes is None:
+        return shuffled
+    ordered = shuffled[np.argsort(classes[shuffled], kind="stable")]
+    # The i-th of a class's m examples goes to (i + 1/2) / m of the way: classes lie evenly.
+    _, counts = np.unique(classes, return_counts=True)
+    where = np.concatenate([(np.arange(m) + 0.5) / m for m in counts])
+    return np.asarray(ordered[np.argsort(where, kind="stable")])
+
+
+def _empty(name: str, fractions: dict[str, float], examples: int) -> Problem:
+    expected = f"at least one example in the {name} split of {examples} examples"
+    key = f"{name}_fraction" if name in fractions else "path"
+    return Problem(key, fractions.get(name), expected)
