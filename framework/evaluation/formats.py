@@ -1,0 +1,70 @@
+"""How numbers are written for people: enough digits to tell two models apart, no more."""
+
+import math
+
+# Metrics that are shares of something; they are read as percentages.
+_SHARES = {
+    "accuracy",
+    "top_5_accuracy",
+    "label_accuracy",
+    "exact_match",
+    "expected_calibration_error",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "micro_f1",
+    "precision",
+    "recall",
+}
+_TITLES = {"r_squared": "R²", "area_under_roc": "Area under ROC", "log_loss": "Log loss"}
+
+
+def number(value: float) -> str:
+    """Four significant digits; thousands are grouped and small numbers keep their exponent."""
+    if not math.isfinite(value):
+        return "—"
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) < 1e-3:
+        return f"{value:.2e}"
+    return f"{value:.4g}"
+
+
+def share(value: float) -> str:
+    """A percentage with one decimal; two where one would round it to all or nothing."""
+    if not math.isfinite(value):
+        return "—"
+    digits = 1 if 0.001 <= value <= 0.999 or value in (0, 1) else 2
+    text = f"{100 * value:.{digits}f}"
+    if text == "100.00" and value < 1:
+        text = "> 99.99"
+    return f"{text}%"
+
+
+def count(value: float) -> str:
+    """A whole number with its thousands grouped."""
+    return f"{value:,.0f}"
+
+
+def size(byte_count: float) -> str:
+    """Bytes in the unit that leaves one to three digits before the point."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if byte_count < 1024:
+            return f"{byte_count:.0f} {unit}" if unit == "bytes" else f"{byte_count:.1f} {unit}"
+        byte_count /= 1024
+    return f"{byte_count:.1f} TiB"
+
+
+def title(name: str) -> str:
+    """`expected_calibration_error` → `Expected calibration error`."""
+    return _TITLES.get(name, name.replace("_", " ").capitalize().replace("f1", "F1"))
+
+
+def metric(name: str, value: float) -> str:
+    """A metric's value as its name asks for."""
+    base = name.partition("/")[0]
+    if base == "examples":
+        return count(value)
+    return share(value) if base in _SHARES else number(value)
