@@ -1,0 +1,1 @@
+"""Command lines: compose, call one function, print."""

@@ -1,0 +1,15 @@
+"""Mesh, rules and placement: parallelism is where arrays lie, not what models do."""
+
+from framework.parallel.mesh import AXES, MeshOptions, build_mesh
+from framework.parallel.placement import batch_putter, state_shardings
+from framework.parallel.precision import Precision, cast
+
+__all__ = [
+    "AXES",
+    "MeshOptions",
+    "Precision",
+    "batch_putter",
+    "build_mesh",
+    "cast",
+    "state_shardings",
+]

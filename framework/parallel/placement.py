@@ -1,0 +1,48 @@
+"""Puts state and batches where the mesh says."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from framework.parallel.mesh import MeshOptions
+from framework.parallel.rules import batch_partition, partition
+
+PyTree = Any
+
+
+def state_shardings(
+    abstract: PyTree, axes: Mapping[str, tuple[str, ...]], options: MeshOptions, mesh: Mesh
+) -> PyTree:
+    """A sharding for each array of a train state.
+
+    Parameters are found by their key and shape wherever they occur, so that gradients,
+    optimizer moments and averages lie like the parameters they belong to; the rest is replicated.
+
+    Args:
+        abstract: the state as `jax.ShapeDtypeStruct`s.
+        axes: parameter path to the names of its axes.
+    """
+    shape = dict(mesh.shape)
+
+    def place(path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct) -> NamedSharding:
+        name = path[-1].key if path and isinstance(path[-1], jax.tree_util.DictKey) else None
+        names = axes.get(name) if name is not None else None
+        if names is None or len(names) != len(leaf.shape):
+            return NamedSharding(mesh, PartitionSpec())
+        return NamedSharding(mesh, partition(str(name), leaf.shape, names, options, shape))
+
+    return jax.tree_util.tree_map_with_path(place, abstract)
+
+
+def batch_putter(
+    options: MeshOptions, mesh: Mesh, *, stacked: bool = False
+) -> Callable[[PyTree], PyTree]:
+    """A function that puts this process's rows of a host batch on its devices."""
+    sharding = NamedSharding(mesh, batch_partition(options, stacked=stacked))
+    if jax.process_count() == 1:
+        return lambda batch: jax.device_put(batch, sharding)
+    return lambda batch: jax.tree.map(
+        lambda array: jax.make_array_from_process_local_data(sharding, array), batch
+    )

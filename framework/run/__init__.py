@@ -1,0 +1,14 @@
+"""The run directory and the environment it was made in."""
+
+from framework.run.directory import RunDirectory, RunOptions, differences, write_text
+from framework.run.environment import cache_directory, describe_environment, prepare_environment
+
+__all__ = [
+    "RunDirectory",
+    "RunOptions",
+    "cache_directory",
+    "describe_environment",
+    "differences",
+    "prepare_environment",
+    "write_text",
+]

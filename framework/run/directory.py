@@ -1,0 +1,151 @@
+"""The run directory: everything after training takes it as its argument."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from framework.config import InvalidConfig, Problem
+
+# Where and how a run goes on, not what is trained: free to differ when a run is continued.
+_NOT_COMPARED = ("run", "tracker")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where the run directory is and what may happen when it already holds a run.
+
+    Without `dir` it is `<root>/<experiment>/<date-time>`. `resume=same_config` continues a run of
+    the same configuration; `allow_changes` also one whose configuration was changed on purpose.
+    """
+
+    dir: Path | None = None
+    root: Path = Path("runs")
+    resume: Literal["same_config", "allow_changes"] = "same_config"
+
+    def path(self, experiment: str) -> Path:
+        """The directory of a run that starts now."""
+        if self.dir is not None:
+            return self.dir.absolute()
+        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        folder = (self.root / experiment).absolute()
+        return next(
+            path
+            for number in range(10_000)
+            if not (path := folder / (f"{stamp}-{number}" if number else stamp)).exists()
+        )
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Names of the files in a run directory, and how its records are written and read."""
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """One folder for each saved step."""
+        return self.path / "checkpoints"
+
+    @property
+    def report(self) -> Path:
+        """What a person reads."""
+        return self.path / "report.html"
+
+    def evaluation(self, split: str) -> Path:
+        """Numbers and predictions of one split."""
+        return self.path / "evaluation" / split
+
+    def check(self, config: Mapping[str, Any], options: RunOptions) -> list[Problem]:
+        """What forbids a run of `config` here: another config, no permission; writes nothing."""
+        where = _existing(self.path)
+        if not where.is_dir() or not os.access(where, os.W_OK | os.X_OK):
+            return [
+                Problem("run.dir", self.path, f"a place that can be written ({where} cannot)",
+                        "change its permissions or choose another directory")
+            ]
+        saved = self.path / "config.yaml"
+        if not saved.exists() or options.resume == "allow_changes":
+            return []
+        changes = differences(yaml.safe_load(saved.read_text()) or {}, config)
+        if not changes:
+            return []
+        return [
+            Problem("run.dir", self.path, "a run of the same configuration",
+                    f"it differs in {', '.join(changes)}; choose another directory, or "
+                    "run.resume=allow_changes to continue with the new values")
+        ]
+
+    def begin(
+        self,
+        config: Mapping[str, Any],
+        overrides: Sequence[str],
+        environment: Mapping[str, Any],
+        data: Mapping[str, Any],
+    ) -> None:
+        """Writes what is run, on what and with which data; the first step comes after."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        write_text(self.path / "overrides.yaml", yaml.safe_dump(list(overrides)))
+        self.write_json("environment.json", environment)
+        self.write_json("data.json", data)
+
+    def write_json(self, name: str, value: object) -> None:
+        """Writes `value` as the file `name`, whole or not at all."""
+        write_text(self.path / name, json.dumps(value, indent=2, default=str) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """The content of the JSON file `name`; None where there is none."""
+        file = self.path / name
+        return json.loads(file.read_text()) if file.exists() else None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all: beside it first, then in its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(beside).chmod(0o666 & ~mask)
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """`key: old → new` for every setting that decides what is trained and is not the same."""
+    old, new = (
+        _flat({key: value for key, value in c.items() if key not in _NOT_COMPARED})
+        for c in (before, after)
+    )
+    return [
+        f"{key}: {old.get(key, '(absent)')} → {new.get(key, '(absent)')}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key, ...) != new.get(key, ...)
+    ]
+
+
+def _flat(tree: object, prefix: str = "") -> dict[str, object]:
+    if isinstance(tree, Mapping) and tree:
+        return {
+            key: value
+            for name, child in tree.items()
+            for key, value in _flat(child, f"{prefix}.{name}" if prefix else str(name)).items()
+        }
+    return {prefix: list(tree) if isinstance(tree, tuple) else tree}
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() or path == path.parent else _existing(path.parent)

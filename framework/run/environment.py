@@ -1,0 +1,58 @@
+"""The environment of a run: what must stand in it before JAX is imported, and what it was."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "framework", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain",
+    "tensorflow-datasets", "hydra-core", "numpy",
+)  # fmt: skip
+
+
+def prepare_environment() -> None:
+    """Settings that JAX's backends read once, at import; what the user set is kept."""
+    # With fewer threads, several virtual CPU devices can wait for each other for ever.
+    os.environ.setdefault("PJRT_NPROC", "32")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+
+def cache_directory() -> Path:
+    """Where prepared data and compiled programs are kept between runs: $FRAMEWORK_CACHE."""
+    return Path(os.environ.get("FRAMEWORK_CACHE") or Path.home() / ".cache" / "framework")
+
+
+def describe_environment(command: list[str]) -> dict[str, Any]:
+    """Versions, commit, machine and the command, for `environment.json`."""
+    return {
+        "command": command,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "executable": sys.executable,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,35 @@
+"""From plain settings to a checked experiment: every mistake is found before it is built."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from framework.config import InvalidConfig
+from framework.config.build import Call, read
+from framework.train.checks import check_parts
+from framework.train.experiment import Experiment
+
+
+def assemble(settings: Mapping[str, Any]) -> Experiment:
+    """Builds and checks the experiment that `settings` describe; touches no accelerator.
+
+    Raises:
+        InvalidConfig: all problems of the settings, of the parts and between the parts.
+    """
+    call, problems = read(settings)
+    if call is None:
+        raise InvalidConfig(*problems)
+    parts: dict[str, Any] = {"config": settings}
+    faulty = {problem.key.split(".")[0] for problem in problems}
+    for name, value in call.arguments.items():
+        if name in faulty:
+            continue
+        try:
+            parts[name] = value() if isinstance(value, Call) else value
+        except InvalidConfig as error:
+            problems += error.problems
+    problems += check_parts(parts)
+    if problems:
+        raise InvalidConfig(*dict.fromkeys(problems))
+    experiment = call.target(**{n: v for n, v in parts.items() if n != "config"})
+    assert isinstance(experiment, Experiment)
+    return experiment

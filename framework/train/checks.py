@@ -1,0 +1,237 @@
+"""What must hold between the parts of an experiment, checked before a device is touched.
+
+A check is a function of the parts it names; it runs when those parts could be built, so that one
+wrong part does not hide what is wrong between the others.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from framework.config import InvalidConfig, Problem, nearest
+from framework.data import Data
+from framework.models.network import Network
+from framework.parallel import MeshOptions
+from framework.parallel.rules import partition
+from framework.train.experiment import build_model
+from framework.train.options import EvaluationOptions, Trainer
+
+
+def check_parts(parts: Mapping[str, Any]) -> list[Problem]:
+    """Every problem between the `parts` of an experiment (those of its fields that were built)."""
+    known = dict(parts)
+    problems = _run(CHECKS, known)
+    network, found = _network(known)
+    problems += found
+    if network is not None:
+        known["network"] = network
+        problems += _run(NETWORK_CHECKS, known)
+    # Counting accelerators takes hold of them: only a configuration that is right does that.
+    if not problems or os.environ.get("JAX_PLATFORMS") == "cpu":
+        problems += _run(DEVICE_CHECKS, {**known, "devices": jax.device_count()})
+    return problems
+
+
+def splits_exist(data: Data, evaluation: EvaluationOptions) -> Iterable[Problem]:
+    """The splits to train and to evaluate on are there and hold examples."""
+    watched = [("evaluation.split", evaluation.split)] if evaluation.every else []
+    asked = [("data.splits", "train"), *watched]
+    asked += [(f"evaluation.final.{i}", name) for i, name in enumerate(evaluation.final)]
+    for key, name in asked:
+        if name not in data.splits:
+            yield Problem(key, name, "a split of the data", nearest(name, data.splits))
+        elif len(data.splits[name]) == 0:
+            yield Problem(key, name, "a split that holds examples (this one is empty)")
+
+
+def batch_fits_split(data: Data) -> Iterable[Problem]:
+    """A batch is no larger than the training split."""
+    size = len(data.splits.get("train", ()))
+    if data.batch_size > size:
+        yield Problem("data.batch_size", data.batch_size,
+                      f"at most the {size} examples of the training split")
+
+
+def intervals_divide(trainer: Trainer, evaluation: Any, checkpoint: Any) -> Iterable[Problem]:
+    """Whoever listens does so at the end of a call of `steps_per_call` steps."""
+    size = trainer.steps_per_call
+    if size == "auto":
+        return
+    for key, value in intervals(trainer, evaluation, checkpoint).items():
+        if value % size:
+            yield Problem(key, value, f"a multiple of trainer.steps_per_call={size}")
+
+
+def intervals(trainer: Trainer, evaluation: Any, checkpoint: Any) -> dict[str, int]:
+    """The numbers of steps at which something happens, by key."""
+    every = {
+        "trainer.steps": trainer.steps,
+        "trainer.log_every": trainer.log_every,
+        "evaluation.every": evaluation.every,
+        "checkpoint.every": checkpoint.every,
+    }
+    return {key: value for key, value in every.items() if value is not None}
+
+
+def schedule_fits(schedule: Any, trainer: Trainer) -> Iterable[Problem]:
+    """Warm-up and decay fit into the run."""
+    check = getattr(schedule, "check", None)
+    return _under("schedule", check(trainer.steps)) if check else ()
+
+
+def task_fits(task: Any, data: Data) -> Iterable[Problem]:
+    """The task can be done with these labels."""
+    return _under("task", task.check(data.spec))
+
+
+def metrics_exist(
+    task: Any, data: Data, trainer: Trainer, checkpoint: Any, evaluation: EvaluationOptions
+) -> Iterable[Problem]:
+    """The named metrics are ones the task gives, and something measures them."""
+    names = task.metric_names(data.spec)
+    asked = {"checkpoint.metric": checkpoint.metric}
+    if trainer.early_stopping is not None:
+        asked["trainer.early_stopping.metric"] = trainer.early_stopping.metric
+    for key, metric in asked.items():
+        if metric is None:
+            continue
+        if metric not in names:
+            plain = [name for name in names if "/" not in name]
+            yield Problem(key, metric, "a metric of the task", nearest(metric, plain))
+        elif evaluation.every is None and key.startswith("trainer"):
+            yield Problem(key, metric, "evaluations while training to watch it in",
+                          "set evaluation.every")
+
+
+def mesh_is_sound(mesh: MeshOptions) -> Iterable[Problem]:
+    """What can be said of the mesh whatever the devices."""
+    return mesh.check()
+
+
+def run_directory_is_free(run: Any, name: str, config: Mapping[str, Any]) -> Iterable[Problem]:
+    """The run directory can be written and holds no other run."""
+    from framework.run import RunDirectory
+
+    return RunDirectory(run.path(name)).check(config, run)
+
+
+def optimizer_fits(optimizer: Any, network: Network) -> Iterable[Problem]:
+    """Patterns on parameter paths match something."""
+    check = getattr(optimizer, "check", None)
+    return _under("optimizer", check(tuple(network.shapes))) if check else ()
+
+
+def outputs_fit(
+    network: Network, data: Data, task: Any, model: Callable[..., nnx.Module]
+) -> Iterable[Problem]:
+    """The model runs on a batch of this data and gives as many outputs as the task wants."""
+    batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype),
+                         data.splits["train"].gather(np.arange(2))["inputs"])
+
+    def forward() -> Any:
+        params, others = network.initialise(jax.random.key(0))
+        inputs = data.preprocess(jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), batch))
+        module: Any = network.bind(params, others)
+        return module(inputs, train=False)
+
+    name = getattr(model, "func", model).__qualname__
+    try:
+        outputs = jax.eval_shape(forward)
+    except InvalidConfig as error:
+        yield from error.under("model").problems
+        return
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        yield Problem("model", name, "a model that runs on this data's inputs",
+                      f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        return
+    wanted = task.outputs(data.spec)
+    given = getattr(outputs, "shape", (None,))[-1]
+    if given != wanted:
+        yield Problem("model.outputs", given, f"{wanted}, one for each of the data's "
+                      f"{data.spec.labels.kind} labels", "leave model.outputs out")
+
+
+def mesh_fits_devices(
+    mesh: MeshOptions, devices: int, data: Data, trainer: Trainer, evaluation: EvaluationOptions
+) -> Iterable[Problem]:
+    """The mesh multiplies to the devices and batches divide over it."""
+    if mesh.check():
+        return
+    try:
+        shards = mesh.batch_shards(devices)
+    except InvalidConfig as error:
+        yield from error.problems
+        return
+    parts = shards * trainer.accumulate
+    if data.batch_size % parts:
+        accumulated = f" × trainer.accumulate={trainer.accumulate}" if trainer.accumulate > 1 else ""
+        yield Problem("data.batch_size", data.batch_size,
+                      f"a multiple of {parts} ({shards} batch shards of the mesh{accumulated})")
+    size = evaluation.batch_size
+    if size is not None and size % shards:
+        yield Problem("evaluation.batch_size", size, f"a multiple of {shards} (the mesh's shards)")
+
+
+def parameters_divide(network: Network, mesh: MeshOptions, devices: int) -> Iterable[Problem]:
+    """Every parameter divides over the axes that the rules give it."""
+    if mesh.check():
+        return
+    try:
+        shape = mesh.shape(devices)
+    except InvalidConfig:
+        return  # said by mesh_fits_devices
+    axes = network.axes
+    for path, array in network.shapes.items():
+        if path in axes and len(axes[path]) == len(array.shape):
+            try:
+                partition(path, array.shape, axes[path], mesh, shape)
+            except InvalidConfig as error:
+                yield from error.problems
+
+
+CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (
+    splits_exist, batch_fits_split, intervals_divide, schedule_fits, task_fits, metrics_exist,
+    mesh_is_sound, run_directory_is_free,
+)  # fmt: skip
+NETWORK_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (optimizer_fits, outputs_fit)
+DEVICE_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (mesh_fits_devices, parameters_divide)
+
+
+def _run(
+    checks: Iterable[Callable[..., Iterable[Problem]]], parts: Mapping[str, Any]
+) -> list[Problem]:
+    problems: list[Problem] = []
+    for check in checks:
+        needed = inspect.signature(check).parameters
+        if all(name in parts for name in needed):
+            problems += check(**{name: parts[name] for name in needed})
+    return problems
+
+
+def _network(parts: Mapping[str, Any]) -> tuple[Network | None, list[Problem]]:
+    if not all(name in parts for name in ("model", "data", "task")):
+        return None, []
+    model, data, task = parts["model"], parts["data"], parts["task"]
+    if task.check(data.spec):
+        return None, []  # the number of outputs would be a guess
+    supplied = {"inputs": data.spec.inputs, "outputs": task.outputs(data.spec)}
+    try:
+        return Network.of(lambda rngs: build_model(model, supplied, rngs)), []
+    except InvalidConfig as error:
+        return None, list(error.under("model").problems)
+    except (TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
+        name = getattr(getattr(model, "func", model), "__qualname__", model)
+        hint = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        if inspect.isclass(type(model)) and isinstance(model, nnx.Module):
+            hint = "add `_partial_: true` to its file: the framework gives it its sizes"
+        return None, [Problem("model", name, "a model for this data's inputs", hint)]
+
+
+def _under(prefix: str, problems: Iterable[Problem]) -> Iterable[Problem]:
+    return InvalidConfig(*problems).under(prefix).problems

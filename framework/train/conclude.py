@@ -1,0 +1,82 @@
+"""The end of a run: the quick evaluation, its record and pictures, and the report."""
+
+import shlex
+
+import jax
+
+from framework.data import evaluation_batches, on_mesh
+from framework.evaluation import (
+    Evaluation,
+    evaluate,
+    print_metrics,
+    track_evaluation,
+    write_evaluation,
+    write_report,
+)
+from framework.parallel import batch_putter
+from framework.train.setting import Setting
+from framework.train.state import TrainState
+
+
+def evaluate_state(setting: Setting, state: TrainState, split: str) -> Evaluation:
+    """Predictions of `state` on every example of `split`, and their metrics."""
+    experiment, program = setting.experiment, setting.program
+    size = experiment.evaluation.batch_size or experiment.data.batch_size
+    put = batch_putter(program.mesh_options, program.mesh)
+    batches = on_mesh(evaluation_batches(experiment.data, split, batch_size=size), put)
+    params = state.evaluated_params
+
+    def predict(batch: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        return program.predict(params, state.model_state, state.values, batch)
+
+    return evaluate(predict, batches, experiment.task, experiment.data.spec, split)
+
+
+def conclude(setting: Setting, state: TrainState, step: int, stopped: str | None) -> None:
+    """Evaluates the final splits, records them, writes the report and says where to look."""
+    experiment, directory, console = setting.experiment, setting.directory, setting.console
+    state, source = _chosen_weights(setting, state, step)
+    results: dict[str, float] = {}
+    for split in experiment.evaluation.final:
+        evaluation = evaluate_state(setting, state, split)
+        gather = experiment.data.splits[split].gather
+        write_evaluation(directory.evaluation(split), evaluation, experiment.data.spec, gather)
+        track_evaluation(setting.tracker, step, evaluation, experiment.data.spec)
+        print_metrics(console, evaluation)
+        results |= {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
+    setting.tracker.hyperparameters(_swept(setting), results)
+    setting.checkpoints.wait()
+    directory.write_json(
+        "summary.json",
+        {"complete": True, "step": step, "stopped": stopped, "weights": source, "metrics": results},
+    )
+    report = write_report(directory.path)
+    setting.tracker.artifact("report", "report", report)
+    console.print(f"\nRun       {directory.path}")
+    console.print(f"Report    {report}")
+    console.print(f"Curves    tensorboard --logdir {shlex.quote(str(directory.path.parent))}")
+
+
+def _chosen_weights(setting: Setting, state: TrainState, step: int) -> tuple[TrainState, str]:
+    """The state to report: the last one or the best saved one, as configured."""
+    best = setting.checkpoints.best() if setting.experiment.evaluation.weights == "best" else None
+    if best is None or best == step:
+        return state, f"step {step}"
+    setting.checkpoints.wait()
+    abstract = setting.program.abstract_state(setting.experiment.values())
+    return setting.checkpoints.restore(best, abstract)[0], f"step {best} (best)"
+
+
+def _swept(setting: Setting) -> dict[str, object]:
+    """The numbers of the experiment by name, for TensorBoard's hyperparameter tab."""
+    experiment = setting.experiment
+    numbers: dict[str, object] = {
+        "seed": experiment.seed,
+        "steps": experiment.trainer.steps,
+        "batch_size": experiment.data.batch_size,
+    }
+    for group in ("task", "optimizer", "schedule"):
+        for path, leaf in jax.tree_util.tree_leaves_with_path(getattr(experiment, group)):
+            if isinstance(leaf, int | float):
+                numbers[group + jax.tree_util.keystr(path)] = leaf
+    return numbers

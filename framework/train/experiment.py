@@ -1,0 +1,87 @@
+"""The object tree that one composed config builds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flax import nnx
+
+from framework.checkpoint import CheckpointOptions
+from framework.config import NonNegativeInt
+from framework.data import Data
+from framework.models.network import Network
+from framework.optim import Optimizer
+from framework.parallel import MeshOptions, Precision
+from framework.run import RunOptions
+from framework.tasks import Task
+from framework.tracking import TrackerOptions
+from framework.train.options import EvaluationOptions, Trainer
+from framework.train.program import Program
+from framework.train.state import Values
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment: any part of it can be replaced from the command line."""
+
+    name: str
+    data: Data
+    task: Task
+    model: Callable[..., nnx.Module]
+    optimizer: Optimizer
+    schedule: Callable[..., Any]
+    mesh: MeshOptions
+    precision: Precision
+    trainer: Trainer
+    checkpoint: CheckpointOptions
+    evaluation: EvaluationOptions
+    tracker: TrackerOptions
+    run: RunOptions
+    seed: NonNegativeInt = 0
+
+    def network(self) -> Network:
+        """The model, fitted to the data's inputs and the task's outputs; allocates nothing.
+
+        Raises:
+            InvalidConfig: the model does not fit them.
+        """
+        supplied = {"inputs": self.data.spec.inputs, "outputs": self.task.outputs(self.data.spec)}
+        return Network.of(lambda rngs: build_model(self.model, supplied, rngs))
+
+    def values(self) -> Values:
+        """The numbers that a sweep may vary."""
+        return Values(
+            task=self.task,
+            optimizer=self.optimizer,
+            schedule=self.schedule,
+            preprocess=self.data.preprocess,
+            average_decay=self.trainer.average_decay,
+        )
+
+    def program(self, network: Network, mesh: Any) -> Program:
+        """The programs of this experiment on `mesh`."""
+        return Program(
+            network=network,
+            precision=self.precision,
+            mesh_options=self.mesh,
+            mesh=mesh,
+            steps=self.trainer.steps,
+            accumulate=self.trainer.accumulate,
+        )
+
+
+def build_model(
+    model: Callable[..., nnx.Module], supplied: dict[str, Any], rngs: nnx.Rngs
+) -> nnx.Module:
+    """Calls a model's constructor with what it takes of `supplied`; what the config gives stands."""
+    import inspect
+
+    parameters = inspect.signature(model).parameters
+    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    given = getattr(model, "keywords", {})
+    taken = {
+        name: value
+        for name, value in supplied.items()
+        if (name in parameters or open_ended) and name not in given
+    }
+    return model(**taken, rngs=rngs)

@@ -1,0 +1,1 @@
+"""What hears the loop's events."""

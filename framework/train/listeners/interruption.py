@@ -1,0 +1,32 @@
+"""Ends a run on SIGTERM or SIGINT after the present step; a second SIGINT stops at once."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from framework.train.loop import Loop
+
+REASON = "interrupted"
+
+
+@contextmanager
+def interruptible(loop: Loop) -> Iterator[None]:
+    """While inside, a signal asks the loop to stop instead of ending the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # handlers can be set by the main thread alone
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        del frame
+        if loop.stopped is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        loop.stop(f"{REASON} by {signal.Signals(number).name}")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,72 @@
+"""How long and in what manner to train."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from framework.config import Fraction, NonNegativeInt, PositiveInt
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stops when `metric` of the validation split has not improved for `patience` evaluations."""
+
+    metric: str = "log_loss"
+    patience: PositiveInt = 5
+    mode: Literal["min", "max", "auto"] = "auto"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A window of steps whose trace TensorBoard's profile tab shows."""
+
+    start: NonNegativeInt = 20
+    steps: PositiveInt = 10
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Options of the training loop.
+
+    Attributes:
+        steps: optimizer updates in all.
+        steps_per_call: updates in one program; `auto` measures whether a scan over several gains
+            (it does for small dense steps; convolutions on a CPU are several times slower in one).
+        accumulate: microbatches into which a batch is cut, whose gradients are averaged.
+        log_every: steps between logged values.
+        average_decay: decay of the exponential moving average of the weights that evaluation
+            uses; null evaluates the weights themselves.
+        deterministic: the same bits for the same seed and mesh, twice in a row.
+        compile_cache: keep compiled programs between runs.
+        debug_nans: stop at the first operation that makes a NaN (slow).
+    """
+
+    steps: PositiveInt
+    steps_per_call: PositiveInt | Literal["auto"] = "auto"
+    accumulate: PositiveInt = 1
+    log_every: PositiveInt = 50
+    average_decay: Fraction | None = None
+    early_stopping: EarlyStopping | None = None
+    profile: Profile | None = None
+    deterministic: bool = False
+    compile_cache: bool = True
+    debug_nans: bool = False
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """When and on what to evaluate.
+
+    Attributes:
+        every: steps between evaluations of `split` while training; null for none.
+        split: the split that is watched, by which the best checkpoint is chosen.
+        final: the splits evaluated and reported at the end.
+        batch_size: examples in a batch of evaluation; null takes that of training.
+        weights: whether the end's evaluation uses the last weights or those of the best
+            checkpoint.
+    """
+
+    every: PositiveInt | None = 500
+    split: str = "validation"
+    final: tuple[str, ...] = ("test",)
+    batch_size: PositiveInt | None = None
+    weights: Literal["last", "best"] = "last"

@@ -1,0 +1,89 @@
+"""The compiled programs of a run: the step, once or several times in a call, and predictions."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from framework.models.network import Network
+from framework.parallel import MeshOptions, Precision, state_shardings
+from framework.train.state import TrainState, Values, as_arrays, initialiser
+from framework.train.step import Batch, Metrics, Step, make_predict, make_step
+
+# Random initialisers take LLVM five times as long to optimise as they take to run; the numbers
+# stay the same.
+_RUN_ONCE = {"xla_backend_optimization_level": 1}
+
+Call = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network on a mesh: how its state is made, advanced and asked for predictions."""
+
+    network: Network
+    precision: Precision
+    mesh_options: MeshOptions
+    mesh: Mesh
+    steps: int
+    accumulate: int
+
+    def abstract_state(self, values: Values) -> TrainState:
+        """Shapes, types and shardings of the state: what a checkpoint is restored into."""
+        make = initialiser(self.network, self.precision)
+        shapes = jax.eval_shape(make, np.uint32(0), values)
+        return jax.tree.map(
+            lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+            shapes,
+            state_shardings(shapes, self.network.axes, self.mesh_options, self.mesh),
+        )
+
+    def initial_state(self, values: Values, seed: int) -> TrainState:
+        """A new state, each part of it made on the device where it lies."""
+        abstract = self.abstract_state(values)
+        make = jax.jit(
+            initialiser(self.network, self.precision),
+            out_shardings=_shardings(abstract),
+            compiler_options=_RUN_ONCE if self.mesh.devices.flat[0].platform == "cpu" else None,
+        )
+        return make(np.uint32(seed), as_arrays(values))
+
+    @functools.cached_property
+    def step(self) -> Step:
+        """The pure step, not compiled."""
+        return make_step(
+            self.network, self.precision, steps=self.steps, accumulate=self.accumulate
+        )
+
+    def call(self, size: int, abstract: TrainState) -> Call:
+        """The step compiled with donated state; `size` > 1 scans over stacked batches."""
+        step = self.step
+
+        def several(state: TrainState, batches: Batch) -> tuple[TrainState, Metrics]:
+            return jax.lax.scan(step, state, batches)
+
+        return jax.jit(
+            step if size == 1 else several,
+            donate_argnums=0,
+            out_shardings=(_shardings(abstract), self.everywhere),
+        )
+
+    @functools.cached_property
+    def predict(self) -> Callable[..., dict[str, jax.Array]]:
+        """Predictions on a batch, whole on every device so that any process can read them."""
+        return jax.jit(
+            make_predict(self.network, self.precision), out_shardings=self.everywhere
+        )
+
+    @property
+    def everywhere(self) -> NamedSharding:
+        """A copy on each device."""
+        return NamedSharding(self.mesh, PartitionSpec())
+
+
+def _shardings(abstract: TrainState) -> Any:
+    return jax.tree.map(lambda leaf: leaf.sharding, abstract)

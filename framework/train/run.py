@@ -1,0 +1,204 @@
+"""One run from start to end: prepare, train, evaluate, report."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+from rich.console import Console
+
+from framework.checkpoint import Checkpoints
+from framework.data import on_mesh, training_batches
+from framework.parallel import batch_putter, build_mesh
+from framework.run import RunDirectory, cache_directory, describe_environment
+from framework.tracking import open_trackers
+from framework.train import steps_per_call
+from framework.train.checks import intervals
+from framework.train.conclude import conclude, evaluate_state
+from framework.train.experiment import Experiment
+from framework.train.listeners.interruption import REASON, interruptible
+from framework.train.listeners.profile import ProfileWindow
+from framework.train.listeners.progress import Progress, make_console
+from framework.train.listeners.saving import Saving
+from framework.train.listeners.scalars import Scalars
+from framework.train.listeners.watch import StopEarly, Watch
+from framework.train.loop import Loop
+from framework.train.options import Trainer
+from framework.train.program import Program
+from framework.train.setting import Setting
+from framework.train.state import TrainState
+from framework.train.step import Batch
+from framework.train.summary import print_summary, summarise
+
+START_AGAIN = 75
+CALL_RECORD = "program.json"
+
+
+def run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> int:
+    """Trains, evaluates and reports; continues where the run directory has checkpoints.
+
+    Args:
+        config: the resolved settings, kept in the run directory.
+        overrides: the command line's words, likewise.
+
+    Returns:
+        0 when the run is complete, 75 when it was interrupted and saved: start it again.
+    """
+    console = make_console()
+    directory = RunDirectory(experiment.run.path(experiment.name))
+    if (directory.read_json("summary.json") or {}).get("complete"):
+        console.print(f"This run is complete: {directory.path}")
+        return 0
+    configure_jax(experiment.trainer)
+    mesh = build_mesh(experiment.mesh)
+    with jax.set_mesh(mesh):
+        checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint, warn=console.print)
+        # Importing Orbax takes a second that the first compilation can hide.
+        threading.Thread(target=checkpoints.warm_up, daemon=True).start()
+        directory.begin(
+            config, overrides, describe_environment(sys.argv), _describe_data(experiment)
+        )
+        program = experiment.program(experiment.network(), mesh)
+        state, start = _start(experiment, program, checkpoints, console)
+        summary = summarise(program.network, state)
+        directory.write_json("model.json", summary)
+        print_summary(console, experiment.name, summary, experiment, mesh)
+        tracker = open_trackers(
+            experiment.tracker,
+            directory.path,
+            config=config,
+            name=f"{experiment.name}/{directory.path.name}",
+            resume_step=start or None,
+            warn=lambda text: print(text, file=sys.stderr),
+        )
+        setting = Setting(experiment, directory, program, checkpoints, tracker, console)
+        complete = False
+        try:
+            state, step, stopped = train(setting, state, start)
+            interrupted = stopped is not None and stopped.startswith(REASON)
+            complete = not interrupted
+            if complete:
+                conclude(setting, state, step, stopped)
+            else:
+                console.print(f"Saved at step {step}: {stopped}. The same command with "
+                              f"run.dir={directory.path} continues.")
+        finally:
+            tracker.close(complete)
+            checkpoints.close()
+    return 0 if complete else START_AGAIN
+
+
+def train(setting: Setting, state: TrainState, start: int) -> tuple[TrainState, int, str | None]:
+    """Trains from step `start`; returns the state, the step reached and why it stopped early."""
+    experiment, trainer = setting.experiment, setting.experiment.trainer
+    abstract = setting.program.abstract_state(experiment.values())
+    loop = Loop(
+        call=lambda size: setting.program.call(size, abstract),
+        feed=lambda step, size: _feed(setting, step, size),
+    )
+    progress = Progress(setting.console, trainer.steps, start)
+    saving = Saving(loop, setting.checkpoints, experiment.checkpoint.every)
+    loop.listeners = [
+        Scalars(setting.tracker, trainer.log_every, experiment.data.batch_size, progress.hear),
+        progress,
+        *([StopEarly(loop, trainer.early_stopping, experiment.evaluation.split)]
+          if trainer.early_stopping else []),
+        *([ProfileWindow(trainer.profile, setting.directory.path / "events")]
+          if trainer.profile else []),
+        Watch(loop, experiment.evaluation.every, experiment.evaluation.split,
+              lambda state: _watched(setting, state)),
+        saving,
+    ]  # fmt: skip
+    begun = time.perf_counter()
+    with interruptible(loop):
+        state, step, size = _choose_size(setting, loop, state, start)
+        state, step = loop.advance(state, step, trainer.steps, size)
+        state, step = loop.advance(state, step, trainer.steps, 1)
+        loop.drain()
+        loop.emit("on_end", step)
+        if experiment.checkpoint.every is not None and step > start:
+            saving.save(step, state)
+    if loop.stopped:
+        setting.console.print(f"Stopped at step {step}: {loop.stopped}")
+    else:
+        seconds = time.perf_counter() - begun
+        setting.console.print(f"Trained {step - start} steps in {seconds:.1f} s")
+    return state, step, loop.stopped
+
+
+def configure_jax(trainer: Trainer) -> None:
+    """Options of JAX that hold for the whole process."""
+    if trainer.compile_cache:
+        jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "programs"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    if trainer.debug_nans:
+        jax.config.update("jax_debug_nans", True)
+
+
+def _start(
+    experiment: Experiment, program: Program, checkpoints: Checkpoints, console: Console
+) -> tuple[TrainState, int]:
+    """The newest saved state, or a new one."""
+    values = experiment.values()
+    if checkpoints.directory.is_dir():
+        restored = checkpoints.restore_latest(program.abstract_state(values))
+        if restored is not None:
+            step, state, _ = restored
+            console.print(f"Continuing from step {step} of {checkpoints.directory.parent}")
+            return state, step
+    return program.initial_state(values, experiment.seed), 0
+
+
+def _choose_size(
+    setting: Setting, loop: Loop, state: TrainState, start: int
+) -> tuple[TrainState, int, int]:
+    """How many steps a call makes: as configured, as this run chose before, or as measured."""
+    experiment, trainer = setting.experiment, setting.experiment.trainer
+    if trainer.steps_per_call != "auto":
+        return state, start, trainer.steps_per_call
+    if trainer.deterministic:
+        return state, start, 1
+    before = setting.directory.read_json(CALL_RECORD)
+    if before is not None:
+        return state, start, int(before["steps_per_call"])
+    every = intervals(trainer, experiment.evaluation, experiment.checkpoint)
+    size = steps_per_call.candidate(every.values())
+    state, step, chosen = steps_per_call.measure(loop, state, start, trainer.steps, size)
+    setting.directory.write_json(CALL_RECORD, {"steps_per_call": chosen})
+    return state, step, chosen
+
+
+def _feed(setting: Setting, start: int, size: int) -> Iterator[Batch]:
+    experiment, program = setting.experiment, setting.program
+    stack = size if size > 1 else None
+    batches = training_batches(
+        experiment.data, seed=experiment.seed, start=start, stack=stack, rows=_rows(experiment)
+    )
+    return on_mesh(batches, batch_putter(program.mesh_options, program.mesh, stacked=size > 1))
+
+
+def _rows(experiment: Experiment) -> slice | None:
+    """This process's share of a global batch."""
+    count = jax.process_count()
+    if count == 1:
+        return None
+    share = experiment.data.batch_size // count
+    return slice(jax.process_index() * share, (jax.process_index() + 1) * share)
+
+
+def _watched(setting: Setting, state: TrainState) -> dict[str, float]:
+    evaluation = evaluate_state(setting, state, setting.experiment.evaluation.split)
+    return {name: value for name, value in evaluation.metrics.items() if "/" not in name}
+
+
+def _describe_data(experiment: Experiment) -> dict[str, Any]:
+    data = experiment.data
+    return {
+        "name": data.name,
+        "fingerprint": data.fingerprint,
+        "splits": {name: len(source) for name, source in data.splits.items()},
+        "labels": {"kind": data.spec.labels.kind, "names": list(data.spec.labels.names)},
+    }

@@ -1,0 +1,115 @@
+"""One update of the model: a pure function of the state and a batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from framework.models.network import Network
+from framework.parallel import Precision, cast
+from framework.train.state import TrainState, Values
+
+Batch = dict[str, Any]
+Metrics = dict[str, jax.Array]
+Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+
+
+def make_step(network: Network, precision: Precision, *, steps: int, accumulate: int = 1) -> Step:
+    """The training step of `network` in a run of `steps`, over `accumulate` microbatches."""
+
+    def loss_function(
+        params: dict[str, jax.Array], model_state: dict[str, jax.Array], values: Values,
+        batch: Batch, key: jax.Array,
+    ) -> tuple[jax.Array, tuple[dict[str, jax.Array], Metrics]]:  # fmt: skip
+        model: Any = network.bind(cast(params, precision.compute), model_state)
+        inputs = cast(values.preprocess(batch["inputs"]), precision.compute)
+        outputs = model(inputs, train=True, rngs=nnx.Rngs(dropout=key))
+        losses, metrics = values.task.loss(cast(outputs, precision.output), batch)
+        means = {name: value.mean() for name, value in metrics.items()}
+        loss = losses.mean()
+        return loss, (network.unbind(model)[1], {"loss": loss, **means})
+
+    def gradients(state: TrainState, batch: Batch, key: jax.Array) -> Any:
+        """Gradient of the mean loss, the model's other variables, and the metrics."""
+        gradient = jax.grad(loss_function, has_aux=True)
+        if accumulate == 1:
+            grads, (model_state, metrics) = gradient(
+                state.params, state.model_state, state.values, batch, key
+            )
+            return cast(grads, precision.gradient), model_state, metrics
+
+        def add(carry: Any, microbatch: Any) -> Any:
+            total, model_state, number = carry
+            grads, (model_state, metrics) = gradient(
+                state.params, model_state, state.values, microbatch, jax.random.fold_in(key, number)
+            )
+            total = jax.tree.map(jnp.add, total, cast(grads, precision.gradient))
+            return (total, model_state, number + 1), metrics
+
+        microbatches = jax.tree.map(
+            # Interleaved, so that each device keeps the examples it has.
+            lambda a: a.reshape(-1, accumulate, *a.shape[1:]).swapaxes(0, 1), batch
+        )
+        zeros = jax.tree.map(jnp.zeros_like, cast(state.params, precision.gradient))
+        start = (zeros, state.model_state, jnp.int32(0))
+        (total, model_state, _), metrics = jax.lax.scan(add, start, microbatches)
+        mean = jax.tree.map(lambda a: a / accumulate, total)
+        return mean, model_state, jax.tree.map(jnp.mean, metrics)
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        optimizer = state.values.optimizer
+        grads, model_state, metrics = gradients(
+            state, batch, jax.random.fold_in(state.key, state.step)
+        )
+        factor = state.values.schedule(state.step, steps)
+        transformation = optimizer.transformation(factor, state.params)
+        updates, opt_state = transformation.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        metrics |= {
+            "learning_rate": optimizer.learning_rate * factor,
+            "gradient_norm": optax.global_norm(grads),
+            "parameter_norm": optax.global_norm(params),
+        }
+        return state.replace(  # type: ignore[attr-defined]
+            step=state.step + 1,
+            params=params,
+            model_state=model_state,
+            opt_state=opt_state,
+            average=_averaged(state, params),
+        ), metrics
+
+    return step
+
+
+def make_predict(
+    network: Network, precision: Precision
+) -> Callable[[dict[str, jax.Array], dict[str, jax.Array], Values, Batch], dict[str, jax.Array]]:
+    """The evaluation's forward pass: predictions of the task on a batch."""
+
+    def predict(
+        params: dict[str, jax.Array], model_state: dict[str, jax.Array], values: Values,
+        batch: Batch,
+    ) -> dict[str, jax.Array]:  # fmt: skip
+        model: Any = network.bind(cast(params, precision.compute), model_state)
+        inputs = cast(values.preprocess(batch["inputs"]), precision.compute)
+        outputs = model(inputs, train=False)
+        predictions: dict[str, jax.Array] = values.task.predict(cast(outputs, precision.output))
+        return predictions
+
+    return predict
+
+
+def _averaged(state: TrainState, params: dict[str, jax.Array]) -> dict[str, jax.Array] | None:
+    """Exponential moving average, nearer to the parameters in the first steps.
+
+    The decay grows as (1 + t) / (10 + t) to its value, as in TensorFlow's
+    `ExponentialMovingAverage(num_updates)`: the random start is soon forgotten.
+    """
+    if state.average is None or state.values.average_decay is None:
+        return None
+    count = state.step.astype(jnp.float32)
+    decay = jnp.minimum(state.values.average_decay, (1 + count) / (10 + count))
+    return optax.incremental_update(params, state.average, 1 - decay)

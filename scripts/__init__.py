@@ -1,0 +1,1 @@
+"""Command lines for what comes after training."""
