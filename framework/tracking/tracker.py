@@ -1,0 +1,90 @@
+"""The interface of a tracker, and how a run's are opened."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from framework.tracking.fan_out import Background, FanOut, Sink
+from framework.tracking.options import TrackerOptions, WandbOptions
+
+
+class Tracker(Protocol):
+    """Records what happens in a run. No method raises or waits for a disk or a network."""
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Numbers at a step; several calls for one step add up."""
+
+    def picture(self, step: int, name: str, image: np.ndarray) -> None:
+        """An image, uint8 [height, width, 3]."""
+
+    def table(
+        self, step: int, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> None:
+        """Rows of cells, each as long as `columns`."""
+
+    def text(self, step: int, name: str, markdown: str) -> None:
+        """Markdown."""
+
+    def artifact(self, name: str, kind: str, path: Path) -> None:
+        """A file or a directory, read until `close` returns."""
+
+    def hyperparameters(self, values: Mapping[str, object], metrics: Mapping[str, float]) -> None:
+        """What was chosen (nested mappings become dotted names) and what came of it.
+
+        May be called at the start, without metrics, and again at the end, with them.
+        """
+
+    def close(self, succeeded: bool) -> None:
+        """Finish all records; at most half a minute."""
+
+
+def open_trackers(
+    options: TrackerOptions,
+    directory: Path,
+    *,
+    config: Mapping[str, object],
+    name: str,
+    resume_step: int | None,
+    warn: Callable[[str], None],
+) -> Tracker:
+    """All trackers of the run in `directory`, as one.
+
+    `resume_step`: the last step that counts of what is recorded already; None: nothing counts.
+    `config` goes to W&B. `warn` is given one line for each tracker that fails, from a thread of
+    its own; the tracker is then dropped. In a run of several processes only the first one opens
+    trackers.
+    """
+    sinks = []
+    if options.jsonl:
+        sinks.append(Background("metrics.jsonl", lambda: _jsonl(directory, resume_step), warn))
+    if options.tensorboard:
+        sinks.append(Background("TensorBoard", lambda: _tensorboard(directory, resume_step), warn))
+    if options.wandb.enabled and options.wandb.mode != "disabled":
+        wandb = Background(
+            "W&B", lambda: _wandb(options.wandb, directory, config, name), warn, late=True
+        )
+        sinks.append(wandb)
+    return FanOut(sinks, warn)
+
+
+# Each runs on its tracker's thread, where the imports delay nothing.
+
+
+def _jsonl(directory: Path, resume_step: int | None) -> Sink:
+    from framework.tracking.jsonl import JsonLines
+
+    return JsonLines(directory / "metrics.jsonl", resume_step)
+
+
+def _tensorboard(directory: Path, resume_step: int | None) -> Sink:
+    from framework.tracking.tensorboard import EventFiles
+
+    return EventFiles(directory / "events", resume_step)
+
+
+def _wandb(options: WandbOptions, directory: Path, config: Mapping[str, object], name: str) -> Sink:
+    from framework.tracking.wandb import WandbRun
+
+    return WandbRun(options, directory, config, name)

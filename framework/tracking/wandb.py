@@ -1,0 +1,137 @@
+"""W&B: offline in the run directory unless it is told to be online."""
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framework.tracking.options import WandbOptions
+
+_LOUDNESS = ("disabled", "offline", "online")
+
+
+class WandbRun:
+    """One W&B run, kept below `directory`/wandb; a second opening continues the same run id.
+
+    The step is logged as the value `step`, which all others are plotted against: W&B's own
+    counter refuses a step that is not the newest, as evaluations and resumed runs have them.
+    """
+
+    def __init__(
+        self,
+        options: WandbOptions,
+        directory: Path,
+        config: Mapping[str, object],
+        name: str,
+    ) -> None:
+        own = directory / "wandb"
+        own.mkdir(parents=True, exist_ok=True)
+        mode = _quieter(options.mode, os.environ.get("WANDB_MODE"))
+        self._environment = _keep_inside(own, offline=mode != "online")
+        import wandb
+
+        self._wandb = wandb
+        identifier, resumed = _run_id(own / "run_id")
+        self._run: Any = wandb.init(
+            project=options.project,
+            entity=options.entity,
+            group=options.group,
+            tags=options.tags,
+            name=name,
+            id=identifier,
+            resume="allow" if resumed and mode == "online" else None,
+            dir=str(directory),
+            config=dict(config),
+            reinit="create_new",
+            mode=mode,
+            settings=wandb.Settings(
+                silent=True,
+                console="off",
+                init_timeout=60,
+                finish_timeout=25,
+                login_timeout=5,
+            ),
+        )
+        self._run.define_metric("step", hidden=True)
+        self._run.define_metric("*", step_metric="step")
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """One row of the history."""
+        self._run.log({"step": step, **{name: float(value) for name, value in values.items()}})
+
+    def picture(self, step: int, name: str, image: np.ndarray) -> None:
+        """An image."""
+        self._run.log({"step": step, name: self._wandb.Image(image)})
+
+    def table(
+        self, step: int, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> None:
+        """A table; cells of one column may be of several types."""
+        table = self._wandb.Table(
+            columns=list(columns), data=[list(row) for row in rows], allow_mixed_types=True
+        )
+        self._run.log({"step": step, name: table})
+
+    def text(self, step: int, name: str, markdown: str) -> None:
+        """Text, as preformatted HTML: W&B shows no Markdown in its history."""
+        from html import escape
+
+        page = self._wandb.Html(f"<pre>{escape(markdown)}</pre>", inject=False)
+        self._run.log({"step": step, name: page})
+
+    def artifact(self, name: str, kind: str, path: Path) -> None:
+        """A file or a directory."""
+        artifact = self._wandb.Artifact(name, type=kind)
+        if path.is_dir():
+            artifact.add_dir(str(path))
+        else:
+            artifact.add_file(str(path))
+        self._run.log_artifact(artifact)
+
+    def hyperparameters(self, values: Mapping[str, object], metrics: Mapping[str, float]) -> None:
+        """Values into the config, metrics into the summary."""
+        self._run.config.update({"hyperparameters": dict(values)}, allow_val_change=True)
+        self._run.summary.update(dict(metrics))
+
+    def flush(self) -> None:
+        """Nothing: W&B's own process writes."""
+
+    def close(self, succeeded: bool) -> None:
+        """Finish the run: exit code 0 or 1."""
+        try:
+            self._run.finish(exit_code=0 if succeeded else 1)
+        finally:
+            for name in self._environment:
+                os.environ.pop(name, None)
+
+
+def _quieter(mode: str, other: str | None) -> Any:
+    return min(mode, other, key=_LOUDNESS.index) if other in _LOUDNESS else mode
+
+
+def _keep_inside(own: Path, *, offline: bool) -> list[str]:
+    """Point W&B's caches into the run directory, and offline switch its error reports off, which
+    look up a host. What the user has set stays. Returns the variables that were set.
+    """
+    wanted = {
+        "WANDB_DATA_DIR": str(own / "data"),
+        "WANDB_CACHE_DIR": str(own / "cache"),
+        "WANDB_CONFIG_DIR": str(own / "config"),
+    }
+    if offline:
+        wanted["WANDB_ERROR_REPORTING"] = "false"
+    new = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(new)
+    return list(new)
+
+
+def _run_id(path: Path) -> tuple[str, bool]:
+    """The run's id, and whether it was there already."""
+    if path.exists():
+        return path.read_text(encoding="utf-8").strip(), True
+    identifier = os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4)
+    path.write_text(f"{identifier}\n", encoding="utf-8")
+    return identifier, False
