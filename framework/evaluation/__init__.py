@@ -3,12 +3,18 @@
 from framework.evaluation.canvas import as_image, as_svg
 from framework.evaluation.evaluate import Evaluation, evaluate
 from framework.evaluation.record import read_evaluation, write_evaluation
+from framework.evaluation.report import write_report
+from framework.evaluation.table import print_metrics
+from framework.evaluation.track import track_evaluation
 
 __all__ = [
     "Evaluation",
     "as_image",
     "as_svg",
     "evaluate",
+    "print_metrics",
     "read_evaluation",
+    "track_evaluation",
     "write_evaluation",
+    "write_report",
 ]

@@ -22,7 +22,7 @@ PALETTE = {
     "warm": "#c05621",
 }
 PAPER, INK, MUTED, RULE, ACCENT, WARM = PALETTE.values()
-TEXT = 9.5  # points; a figure is about 400 points wide, which is a phone's width in pixels
+TEXT = 11  # points; a figure is about 400 points wide, which is a phone's width in pixels
 
 
 def new_figure(width: float, height: float) -> "Figure":

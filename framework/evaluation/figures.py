@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.path import Path as Outline
 
+FEW = 20
 _POINTS = 400  # of a curve; more are binned
 _DOTS = 1500  # of a scatter; more are thinned
 
 
 def reliability_figure(table: ReliabilityTable) -> "Figure":
-    """Accuracy against confidence in bins, and below it how often each confidence occurs."""
+    """Accuracy against confidence in bins, and below it how often each confidence occurs.
+
+    A bin of fewer than `FEW` predictions is drawn faintly: chance alone moves it far.
+    """
     figure = new_figure(400, 380)
     upper, lower = figure.subplots(2, 1, height_ratios=[3.2, 1], sharex=True)
     edges, width = table.edges, 1 / len(table.counts)
@@ -36,11 +40,11 @@ def reliability_figure(table: ReliabilityTable) -> "Figure":
     centre = (edges[:-1] + edges[1:])[filled] / 2
     accuracy, confidence = table.accuracy[filled], table.mean_confidence[filled]
     upper.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-    upper.bar(centre, accuracy, width * 0.86, color=ACCENT, alpha=0.22)
-    upper.hlines(
-        accuracy, centre - width * 0.43, centre + width * 0.43, color=ACCENT, linewidth=1.8
-    )
-    upper.vlines(centre, accuracy, confidence, color=WARM, linewidth=2)
+    sure = np.where(table.counts[filled] >= FEW, 1.0, 0.3)
+    half = width * 0.43
+    upper.bar(centre, accuracy, width * 0.86, color=ACCENT, alpha=0.2)
+    upper.hlines(accuracy, centre - half, centre + half, color=ACCENT, linewidth=1.8, alpha=sure)
+    upper.vlines(centre, accuracy, confidence, color=WARM, linewidth=2.2, alpha=sure)
     upper.set(xlim=(0, 1), ylim=(0, 1.02))
     dress(upper, y="came true", grid="y")
     share = table.counts / max(1, table.counts.sum())
@@ -81,7 +85,7 @@ def confusion_figure(confusion: np.ndarray, names: Sequence[str]) -> "Figure":
     dress(axes, x="predicted", y="label")
     _class_ticks(axes, names)
     if classes <= 12:
-        size = min(TEXT, 92 / classes)
+        size = min(TEXT, 105 / classes)
         for row, column in np.argwhere(confusion > 0):
             dark = share[row, column] > 0.3
             axes.text(
@@ -159,15 +163,15 @@ def regression_figure(predictions: np.ndarray, labels: np.ndarray) -> "Figure":
 
 
 def mistakes_figure(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> "Figure":
-    """A contact sheet of uint8 pictures [h, w, 3] with a caption of two short lines below."""
+    """A contact sheet of uint8 pictures [h, w, 3] with a caption of two short lines above."""
     columns = min(6, max(1, len(pictures)))
     rows = max(1, -(-len(pictures) // columns))
-    figure = new_figure(110 * columns, 138 * rows)
+    figure = new_figure(110 * columns, 136 * rows)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.set_axis_off()
     for axes, picture, caption in zip(figure.axes, pictures, captions, strict=False):
         axes.imshow(picture, interpolation="nearest")
-        axes.set_title(caption, y=-0.02, va="top", fontsize=TEXT - 2, color=INK)
+        axes.set_title(caption, fontsize=TEXT - 3, color=INK, pad=3)
     return figure
 
 
@@ -205,7 +209,7 @@ def _class_ticks(axes: "Axes", names: Sequence[str]) -> None:
         axes.set_xticks(range(0, classes, 10))
         axes.set_yticks(range(0, classes, 10))
         return
-    size = float(np.clip(150 / classes, 5.5, TEXT - 0.5))
+    size = float(np.clip(170 / classes, 6, TEXT - 1))
     short = [name if len(name) <= 14 else f"{name[:13]}…" for name in names]
     turned = max(map(len, short)) > 3 or classes > 20
     axes.set_xticks(range(classes), short, rotation=90 if turned else 0)

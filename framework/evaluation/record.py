@@ -19,12 +19,13 @@ from framework.evaluation.figures import (
     reliability_figure,
 )
 from framework.evaluation.mistakes import Gather, Mistake, decoded, find_mistakes, illustrate
+from framework.run import write_text
 from framework.spec import Labels, Spec
 from framework.stats import confusion_matrix, label_reliability, reliability_table
 
 
 def write_evaluation(
-    run: Path, evaluation: Evaluation, spec: Spec, gather: Gather | None = None
+    folder: Path, evaluation: Evaluation, spec: Spec, gather: Gather | None = None
 ) -> dict[str, np.ndarray]:
     """Writes `evaluation/<split>/` of a run directory, each file whole or not at all.
 
@@ -36,7 +37,7 @@ def write_evaluation(
     - `reliability.png`, `confusion.png`, `regression.png`, `mistakes.png`, as they apply.
 
     Args:
-        run: the run directory.
+        folder: `evaluation/<split>` of the run directory; made where it is missing.
         evaluation: what `evaluate` gave.
         spec: of the data.
         gather: the split's raw examples by position, `data.splits[split].gather`.
@@ -44,7 +45,6 @@ def write_evaluation(
     Returns:
         The pictures by name, uint8 [h, w, 3], for the trackers.
     """
-    folder = run / "evaluation" / evaluation.split
     folder.mkdir(parents=True, exist_ok=True)
     defined = {name: v for name, v in evaluation.metrics.items() if math.isfinite(v)}
     mistakes = find_mistakes(evaluation, spec.labels)
@@ -132,8 +132,7 @@ def hard_labels(labels: np.ndarray) -> np.ndarray:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    with replaced(path) as file:
-        file.write((json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def _write_picture(path: Path, picture: np.ndarray) -> None:

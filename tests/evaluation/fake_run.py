@@ -104,6 +104,7 @@ def write_run(run: Path, spec=None, outputs=None, labels=None, gather=None, spli
     (run / "data.json").write_text(json.dumps(DATA))
     (run / "model.json").write_text(json.dumps(MODEL))
     (run / "metrics.jsonl").write_text("\n".join(map(json.dumps, history())) + "\n")
+    (run / "summary.json").write_text('{"complete": true, "step": 2000, "stopped": null}')
     if spec is not None:
         name = "predictions" if spec.labels.kind == "number" else "probabilities"
         evaluation = evaluate(
@@ -113,7 +114,7 @@ def write_run(run: Path, spec=None, outputs=None, labels=None, gather=None, spli
             spec,
             split,
         )
-        write_evaluation(run, evaluation, spec, gather)
+        write_evaluation(run / "evaluation" / split, evaluation, spec, gather)
     return run
 
 
@@ -126,11 +127,12 @@ def history(steps=2000, every=4):
             "loss": float(0.3 + 2 * decay + rng.normal(0, 0.05)),
             "learning_rate": 0.002 * min(1, step / 100) * (1 - step / steps),
             "gradient_norm": float(np.exp(rng.normal(0, 0.3)) * (0.4 + 4 * decay)),
+            "examples_per_second": float(60_000 + rng.normal(0, 2000)),
             "steps_per_second": float(60 + rng.normal(0, 2)),
         }
         if step % 200 == 0:
             line |= {
-                "validation/loss": 0.36 + 2 * decay,
+                "validation/log_loss": 0.36 + 2 * decay,
                 "validation/accuracy": 0.88 - 0.7 * decay,
                 "validation/precision/Shirt": 0.5,
             }
@@ -138,12 +140,13 @@ def history(steps=2000, every=4):
 
 
 CONFIG = """\
+name: fashion
 seed: 0
 data:
   _target_: framework.data.idx
   path: /data/<fashion>
 model:
-  _target_: framework.models.SmallConvolution
+  _target_: framework.models.CNN
   channels: [32, 64]
 optimizer:
   learning_rate: 0.002
@@ -151,16 +154,24 @@ trainer:
   steps: 2000
 """
 ENVIRONMENT = {
+    "command": [
+        "/somewhere/experiments/run.py",
+        "experiment=fashion",
+        "optimizer.learning_rate=0.002",
+    ],
     "python": "3.11.2",
-    "packages": {"jax": "0.10.2", "flax": "0.12.8", "numpy": "2.4.6"},
-    "devices": "1 × cpu",
-    "git": {"commit": "0123456789abcdef0123456789abcdef01234567", "dirty": True},
-    "seed": 0,
+    "platform": "Linux-6.1-x86_64",
+    "processors": 2,
+    "packages": {"framework": "0.1.0", "jax": "0.10.2", "flax": "0.12.8", "numpy": "2.4.6"},
+    "commit": "0123456789abcdef0123456789abcdef01234567",
+    "uncommitted_changes": True,
+    "executable": "/somewhere/bin/python",
 }
 DATA = {
     "name": "fashion_mnist",
     "fingerprint": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "splits": {"train": 55000, "validation": 5000, "test": 10000},
+    "labels": {"kind": "class", "names": list(CLOTHES)},
 }
 MODEL = [
     {

@@ -1,0 +1,68 @@
+"""The training curves of a run, from its `metrics.jsonl`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+# metric → line → (steps, values); a line is "train" or the split that was evaluated.
+Curves = dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]
+
+_FIRST = (
+    "loss",
+    "log_loss",
+    "root_mean_squared_error",
+    "accuracy",
+    "label_accuracy",
+    "r_squared",
+    "learning_rate",
+)
+_SKIPPED = ("examples", "step")
+
+
+def read_curves(file: Path) -> Curves:
+    """Every scalar of a `metrics.jsonl` over its steps, the most telling first.
+
+    `loss` is the metric `loss` of the line `train`, `validation/accuracy` the metric `accuracy`
+    of the line `validation`; a deeper name (a class of its own) is left out. A line that is not
+    whole, as a killed process leaves it, is passed over.
+    """
+    points: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for entry in _entries(file):
+        for key, value in entry.items():
+            split, slash, metric = key.rpartition("/")
+            if "/" in split or metric in _SKIPPED or not isinstance(value, int | float):
+                continue
+            line = split if slash else "train"
+            points.setdefault(metric, {}).setdefault(line, []).append((entry["step"], value))
+    order = sorted(points, key=lambda name: (_rank(name), list(points).index(name)))
+    return {
+        metric: {
+            line: tuple(np.array(axis, float) for axis in zip(*pairs, strict=True))  # type: ignore[misc]
+            for line, pairs in points[metric].items()
+        }
+        for metric in order
+    }
+
+
+def telling(curves: Curves) -> list[str]:
+    """The metrics worth a place on the first page."""
+    return [name for name in curves if name in _FIRST]
+
+
+def _entries(file: Path) -> list[dict[str, float]]:
+    if not file.exists():
+        return []
+    entries = []
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(entry, dict) and isinstance(entry.get("step"), int):
+            entries.append(entry)
+    return entries
+
+
+def _rank(name: str) -> int:
+    return _FIRST.index(name) if name in _FIRST else len(_FIRST)

@@ -1,0 +1,91 @@
+"""The report's opening in plain words: how good, where it errs most, whether it knows."""
+
+import math
+
+import numpy as np
+
+from framework.evaluation.evaluate import Evaluation
+from framework.evaluation.formats import count, number, share
+from framework.evaluation.record import hard_labels
+from framework.spec import Labels
+from framework.stats import confusion_matrix, label_reliability, per_class
+
+_CALIBRATED = 0.01  # a gap below a point between confidence and accuracy is no news
+
+
+def headline(evaluation: Evaluation, labels: Labels) -> list[str]:
+    """One to three sentences about an evaluation; the first says how good the model is."""
+    start = f"On {count(evaluation.metrics['examples'])} {evaluation.split} examples"
+    outputs = [a for name, a in evaluation.predictions.items() if name not in ("labels", "index")]
+    if not all(np.isfinite(array).all() for array in outputs):
+        return [f"{start} some of its predictions are not numbers: the training diverged."]
+    tell = {"class": _of_classes, "multi_label": _of_labels, "number": _of_numbers}
+    return tell[labels.kind](start, evaluation, labels.names)
+
+
+def _of_classes(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> list[str]:
+    p, truth = evaluation.predictions["probabilities"], evaluation.predictions["labels"]
+    truth = hard_labels(truth)
+    confusion = confusion_matrix(truth, p.argmax(axis=1), len(names))
+    accuracy = evaluation.metrics["accuracy"]
+    told = [f"{start} it is right {share(accuracy)} of the time."]
+    wrong = confusion - np.diag(np.diag(confusion))
+    if wrong.any():
+        recall = per_class(confusion).recall
+        hardest = int(np.nanargmin(recall))
+        label, said = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        told.append(
+            f"It errs most on {names[hardest]}, of which it recognises {share(recall[hardest])}; "
+            f"its commonest mistake is to take {names[label]} for {names[said]} "
+            f"({_times(int(wrong[label, said]))})."
+        )
+    table = label_reliability(p, truth)
+    confidence = float(table.confidence.sum() / table.counts.sum())
+    gap = confidence - accuracy
+    if abs(gap) < _CALIBRATED:
+        told.append(f"Its confidence fits: {share(confidence)} on average.")
+    else:
+        told.append(
+            f"It is {'over' if gap > 0 else 'under'}confident: it claims {share(confidence)} on "
+            f"average, {100 * abs(gap):.1f} points {'more' if gap > 0 else 'less'} than it keeps."
+        )
+    return told
+
+
+def _of_labels(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> list[str]:
+    metrics = evaluation.metrics
+    right, whole = share(metrics["label_accuracy"]), share(metrics["exact_match"])
+    told = [f"{start} {right} of all labels are right, and {whole} have every label right."]
+    recalls = {name: metrics.get(f"recall/{name}", math.nan) for name in names}
+    known = {name: value for name, value in recalls.items() if math.isfinite(value)}
+    if known:
+        hardest = min(known, key=known.__getitem__)
+        told.append(f"It misses {hardest} most: it finds {share(known[hardest])} of them.")
+    return told
+
+
+def _of_numbers(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> list[str]:
+    metrics = evaluation.metrics
+    error, explained = metrics["mean_absolute_error"], metrics["r_squared"]
+    what = names[0] if len(names) == 1 else f"its {len(names)} targets"
+    told = [f"{start} it misses {what} by {number(error)} on average."]
+    if math.isfinite(explained):
+        told.append(
+            f"It explains {share(explained)} of the variance."
+            if explained > 0
+            else "It does worse than always answering with the mean."
+        )
+    scores = {name: metrics.get(f"r_squared/{name}", math.nan) for name in names}
+    known = {name: value for name, value in scores.items() if math.isfinite(value)}
+    if len(known) > 1:
+        hardest = min(known, key=known.__getitem__)
+        told.append(f"{hardest} is the hardest, with R² {number(known[hardest])}.")
+    bias = evaluation.predictions["predictions"] - evaluation.predictions["labels"]
+    if len(names) == 1 and abs(float(bias.mean())) > 0.25 * error > 0:
+        side = "high" if bias.mean() > 0 else "low"
+        told.append(f"It aims too {side}, by {number(abs(float(bias.mean())))} on average.")
+    return told
+
+
+def _times(times: int) -> str:
+    return {1: "once", 2: "twice"}.get(times, f"{count(times)} times")
