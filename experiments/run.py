@@ -1,6 +1,7 @@
 """Trains one experiment: `python -m experiments.run key=value …`."""
 
 import sys
+from typing import Any
 
 from framework.run import prepare_environment
 
@@ -10,15 +11,19 @@ def main() -> int:
     prepare_environment()
     from framework.config.command import Composed, command
 
-    def train(composed: Composed) -> int:
-        from framework.train import assemble, run
+    def prepare(composed: Composed) -> Any:
+        from framework.train import assemble
 
-        settings = composed.settings
-        if composed.sweep_directory is not None and settings["run"]["dir"] is None:
-            settings["run"]["dir"] = str(composed.sweep_directory)
-        return run(assemble(settings), settings, composed.overrides)
+        if composed.sweep_directory is not None and composed.settings["run"]["dir"] is None:
+            composed.settings["run"]["dir"] = str(composed.sweep_directory)
+        return assemble(composed.settings)
 
-    return command(train)
+    def act(experiment: Any, composed: Composed) -> int:
+        from framework.train import run
+
+        return run(experiment, composed.settings, composed.overrides)
+
+    return command(prepare, act)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,20 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from framework.config.diagnose import diagnose
+from framework.config.diagnose import as_plain, diagnose
 from framework.config.problem import InvalidConfig, Problem
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"
 USAGE_ERROR = 2
+Prepared = TypeVar("Prepared")
 
 
 @dataclass(frozen=True)
@@ -30,27 +31,43 @@ class Composed:
     sweep_directory: Path | None
 
 
-def command(function: Callable[[Composed], int], name: str = "config") -> int:
-    """Composes the config `name` from the command line and calls `function` on it.
+def command(
+    prepare: Callable[[Composed], Prepared],
+    act: Callable[[Prepared, Composed], int],
+    name: str = "config",
+) -> int:
+    """Composes the config `name` from the command line, then checks it, then acts on it.
+
+    Args:
+        prepare: builds and checks what the settings describe; raises InvalidConfig.
+        act: does the work; returns the exit code.
 
     Returns:
-        The exit code: that of `function`, or 2 with one line for each mistake of the user's.
+        The exit code: that of `act`, or 2 with one line for each mistake of the user's.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing its own
     codes: list[int] = []
 
     def run(config: DictConfig) -> int:
-        codes.append(function(_plain(config)))
+        composed = _plain(config)
+        try:
+            codes.append(act(prepare(composed), composed))
+        except InvalidConfig as error:
+            codes.append(report(error.problems))
         return codes[-1]
 
     try:
         hydra.main(config_path=str(CONFIGS), config_name=name, version_base="1.3")(run)()
-    except InvalidConfig as error:
-        return report(error.problems)
     except (HydraException, OmegaConfBaseException) as error:
         words = sys.argv[1:]
         overrides = [word for word in words if "=" in word and not word.startswith("-")]
-        return report(diagnose(overrides, CONFIGS, name, _config_dir(words), error))
+        problems, rest = diagnose(overrides, CONFIGS, name, _config_dir(words), error)
+        if rest is not None:
+            try:
+                prepare(Composed(rest, tuple(overrides), {}, None))
+            except InvalidConfig as others:
+                problems += others.problems
+        return report(problems)
     return max(codes, default=0)
 
 
@@ -66,10 +83,8 @@ def report(problems: Sequence[Problem]) -> int:
 def _plain(config: DictConfig) -> Composed:
     state = HydraConfig.get()
     swept = state.mode is not None and state.mode.name == "MULTIRUN"
-    settings = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
-    assert isinstance(settings, dict)
     return Composed(
-        settings={str(key): value for key, value in settings.items()},
+        settings=as_plain(config),
         overrides=tuple(state.overrides.task),
         choices={k: str(v) for k, v in state.runtime.choices.items() if "/" not in k},
         sweep_directory=Path(state.runtime.output_dir) if swept else None,

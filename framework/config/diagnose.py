@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
@@ -18,8 +19,8 @@ from framework.config.problem import Problem, nearest
 
 def diagnose(
     overrides: Sequence[str], configs: Path, name: str, extra: Path | None, cause: Exception
-) -> list[Problem]:
-    """The problems of `overrides`, one each; `cause` itself where none explains it.
+) -> tuple[list[Problem], dict[str, Any] | None]:
+    """What is wrong with `overrides`, one problem each; `cause` itself where none explains it.
 
     Args:
         overrides: the command line's `key=value` words.
@@ -27,31 +28,44 @@ def diagnose(
         name: the name of the primary config.
         extra: the user's `--config-dir`.
         cause: what Hydra raised.
+
+    Returns:
+        The problems, and the settings composed of what is right, so that the rest can be checked.
     """
     GlobalHydra.instance().clear()
     if extra is not None and not extra.is_dir():
-        return [Problem("--config-dir", extra, "a folder of configs")]
+        return [Problem("--config-dir", extra, "a folder of configs")], None
     search = [f"hydra.searchpath=[file://{extra.resolve()}]"] if extra else []
     problems: list[Problem] = []
+    choices: list[str] = []
+    values: list[Override] = []
     with initialize_config_dir(str(configs), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        good: list[str] = []
-        values: list[Override] = []
         for text in overrides:
             override, problem = _parsed(text)
-            if problem is None and override is not None:
-                if not loader.get_group_options(override.key_or_group, results_filter=None):
+            if override is not None:
+                if not loader.get_group_options(override.key_or_group, None, name, search):
                     values.append(override)
                     continue
-                problem = _wrong_choice(loader, override)
+                problem = _wrong_choice(loader, override, name, search)
+                choices += [] if problem else [text]
             problems += [problem] if problem else []
-            good += [] if problem else [text]
         try:
-            config = compose(name, overrides=search + good)
+            config = compose(name, overrides=search + choices)
+            found = [(override, _wrong_key(config, override)) for override in values]
+            right = [override.input_line or "" for override, problem in found if problem is None]
+            problems += [problem for _, problem in found if problem is not None]
+            settings = as_plain(compose(name, overrides=search + choices + right))
         except (HydraException, OmegaConfBaseException) as error:
-            return problems or [_plain(error)]
-        problems += [found for o in values if (found := _wrong_key(loader, config, o))]
-    return problems or [_plain(cause)]
+            return problems or [_plain(error)], None
+    return problems or [_plain(cause)], settings
+
+
+def as_plain(config: DictConfig) -> dict[str, Any]:
+    """The settings as plain data; mandatory ones that are missing stay `???`."""
+    settings = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    assert isinstance(settings, dict)
+    return {str(key): value for key, value in settings.items()}
 
 
 def _parsed(text: str) -> tuple[Override | None, Problem | None]:
@@ -62,36 +76,35 @@ def _parsed(text: str) -> tuple[Override | None, Problem | None]:
         return None, Problem("command line", text, "key=value in Hydra's syntax", reason)
 
 
-def _wrong_choice(loader: ConfigLoader, override: Override) -> Problem | None:
+def _wrong_choice(
+    loader: ConfigLoader, override: Override, name: str, search: list[str]
+) -> Problem | None:
     group = override.key_or_group
-    choices = loader.get_group_options(group, results_filter=ObjectType.CONFIG)
+    if override.is_sweep_override():
+        return None
+    choices = loader.get_group_options(group, ObjectType.CONFIG, name, search)
     value = override.value()
-    asked = value if isinstance(value, list) else [value]
-    for choice in asked:
-        if choice is not None and not override.is_sweep_override() and str(choice) not in choices:
-            return Problem(group, choice, f"a choice of the group '{group}'",
-                           nearest(str(choice), choices))
+    for choice in value if isinstance(value, list) else [value]:
+        if choice is not None and str(choice) not in choices:
+            hint = nearest(str(choice), choices)
+            return Problem(group, choice, f"a choice of the group '{group}'", hint)
     return None
 
 
-def _wrong_key(loader: ConfigLoader, config: DictConfig, override: Override) -> Problem | None:
+def _wrong_key(config: DictConfig, override: Override) -> Problem | None:
     """A key that the composed config does not have."""
     if override.is_add() or override.key_or_group.startswith("hydra"):
         return None
-    node: object = config
     walked: list[str] = []
     for part in override.key_or_group.split("."):
+        node = OmegaConf.select(config, ".".join(walked)) if walked else config
         names = [str(key) for key in node] if isinstance(node, DictConfig) else []
         if part not in names:
-            place = ".".join(walked)
-            groups = [] if walked else list(loader.list_groups("", include_root=False)
-                                            if hasattr(loader, "include_root") else [])
-            hint = nearest(part, names + groups)
-            expected = f"a key of '{place}'" if place else "a key of the experiment"
+            expected = f"a key of '{'.'.join(walked)}'" if walked else "a key of the experiment"
             shown = override.get_value_element_as_str()
+            hint = nearest(part, [known for known in names if not known.startswith("_")])
             return Problem(override.key_or_group, shown, expected, hint)
         walked.append(part)
-        node = OmegaConf.select(config, ".".join(walked), throw_on_missing=False)
     return None
 
 

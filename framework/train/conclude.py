@@ -1,15 +1,16 @@
 """The end of a run: the quick evaluation, its record and pictures, and the report."""
 
 import shlex
+from collections.abc import Mapping
 
 import jax
+import numpy as np
 
 from framework.data import evaluation_batches, on_mesh
 from framework.evaluation import (
     Evaluation,
     evaluate,
     print_metrics,
-    track_evaluation,
     write_evaluation,
     write_report,
 )
@@ -40,8 +41,10 @@ def conclude(setting: Setting, state: TrainState, step: int, stopped: str | None
     for split in experiment.evaluation.final:
         evaluation = evaluate_state(setting, state, split)
         gather = experiment.data.splits[split].gather
-        write_evaluation(directory.evaluation(split), evaluation, experiment.data.spec, gather)
-        track_evaluation(setting.tracker, step, evaluation, experiment.data.spec)
+        pictures = write_evaluation(
+            directory.evaluation(split), evaluation, experiment.data.spec, gather
+        )
+        _track(setting, step, evaluation, pictures)
         print_metrics(console, evaluation)
         results |= {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
     setting.tracker.hyperparameters(_swept(setting), results)
@@ -55,6 +58,17 @@ def conclude(setting: Setting, state: TrainState, step: int, stopped: str | None
     console.print(f"\nRun       {directory.path}")
     console.print(f"Report    {report}")
     console.print(f"Curves    tensorboard --logdir {shlex.quote(str(directory.path.parent))}")
+
+
+def _track(
+    setting: Setting, step: int, evaluation: Evaluation, pictures: Mapping[str, np.ndarray]
+) -> None:
+    tracker, split = setting.tracker, evaluation.split
+    tracker.scalars(step, {f"{split}/{name}": v for name, v in evaluation.metrics.items()})
+    tracker.table(step, f"{split}/metrics", ("metric", "value"), list(evaluation.metrics.items()))
+    for name, picture in pictures.items():
+        tracker.picture(step, f"{split}/{name}", picture)
+    tracker.artifact(f"evaluation-{split}", "evaluation", setting.directory.evaluation(split))
 
 
 def _chosen_weights(setting: Setting, state: TrainState, step: int) -> tuple[TrainState, str]:

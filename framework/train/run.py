@@ -1,5 +1,6 @@
 """One run from start to end: prepare, train, evaluate, report."""
 
+import logging
 import sys
 import threading
 import time
@@ -10,6 +11,7 @@ import jax
 from rich.console import Console
 
 from framework.checkpoint import Checkpoints
+from framework.config import InvalidConfig, Problem
 from framework.data import on_mesh, training_batches
 from framework.parallel import batch_putter, build_mesh
 from framework.run import RunDirectory, cache_directory, describe_environment
@@ -57,9 +59,7 @@ def run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[s
         checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint, warn=console.print)
         # Importing Orbax takes a second that the first compilation can hide.
         threading.Thread(target=checkpoints.warm_up, daemon=True).start()
-        directory.begin(
-            config, overrides, describe_environment(sys.argv), _describe_data(experiment)
-        )
+        _begin(directory, experiment, config, overrides)
         program = experiment.program(experiment.network(), mesh)
         state, start = _start(experiment, program, checkpoints, console)
         summary = summarise(program.network, state)
@@ -129,13 +129,30 @@ def train(setting: Setting, state: TrainState, start: int) -> tuple[TrainState, 
 
 
 def configure_jax(trainer: Trainer) -> None:
-    """Options of JAX that hold for the whole process."""
+    """Options of JAX that hold for the whole process, and its libraries' chatter turned down."""
+    for name in ("absl", "orbax"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     if trainer.compile_cache:
         jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "programs"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     if trainer.debug_nans:
         jax.config.update("jax_debug_nans", True)
+
+
+def _begin(
+    directory: RunDirectory,
+    experiment: Experiment,
+    config: Mapping[str, Any],
+    overrides: Sequence[str],
+) -> None:
+    environment = describe_environment(sys.argv)
+    try:
+        directory.begin(config, overrides, environment, _describe_data(experiment))
+    except OSError as error:
+        expected = "a place that can be written"
+        problem = Problem("run.dir", directory.path, expected, error.strerror or str(error))
+        raise InvalidConfig(problem) from error
 
 
 def _start(
