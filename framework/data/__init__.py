@@ -2,7 +2,7 @@
 
 from framework.data.augment import Augmentation, Cutout, RandomCrop, RandomFlip, RandomShift
 from framework.data.dataset import Data, check_batch_size
-from framework.data.doors import digits, idx
+from framework.data.doors import digits, idx, image_folder, table, tfds
 from framework.data.loader import evaluation_batches, training_batches
 from framework.data.mixup import Mixup
 from framework.data.placement import on_mesh
@@ -29,6 +29,9 @@ __all__ = [
     "digits",
     "evaluation_batches",
     "idx",
+    "image_folder",
     "on_mesh",
+    "table",
+    "tfds",
     "training_batches",
 ]

@@ -7,6 +7,12 @@ from framework.data.preprocess import Images
 from framework.data.source import Source
 from framework.spec import Field
 
+IN_MEMORY_BYTES = 2**30
+"""Decoded images are kept in memory up to this size, unless the config says otherwise."""
+
+SAMPLE = 2000
+"""Images from which statistics are taken where each must be decoded for it."""
+
 _CHUNK = 500
 """Images whose pixels are counted at once: few enough to stay in the processor's cache."""
 

@@ -2,5 +2,8 @@
 
 from framework.data.doors.digits import digits
 from framework.data.doors.idx import idx
+from framework.data.doors.image_folder import image_folder
+from framework.data.doors.table import table
+from framework.data.doors.tfds import tfds
 
-__all__ = ["digits", "idx"]
+__all__ = ["digits", "idx", "image_folder", "table", "tfds"]
