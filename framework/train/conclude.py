@@ -1,16 +1,15 @@
 """The end of a run: the quick evaluation, its record and pictures, and the report."""
 
 import shlex
-from collections.abc import Mapping
 
 import jax
-import numpy as np
 
 from framework.data import evaluation_batches, on_mesh
 from framework.evaluation import (
     Evaluation,
     evaluate,
     print_metrics,
+    track_evaluation,
     write_evaluation,
     write_report,
 )
@@ -44,31 +43,23 @@ def conclude(setting: Setting, state: TrainState, step: int, stopped: str | None
         pictures = write_evaluation(
             directory.evaluation(split), evaluation, experiment.data.spec, gather
         )
-        _track(setting, step, evaluation, pictures)
+        track_evaluation(setting.tracker, step, evaluation, pictures)
+        folder = directory.evaluation(split)
+        setting.tracker.artifact(f"evaluation-{split}", "evaluation", folder)
         print_metrics(console, evaluation)
         results |= {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
     setting.tracker.hyperparameters(_swept(setting), results)
     setting.checkpoints.wait()
+    report = write_report(directory.path)
+    setting.tracker.artifact("report", "report", report)
+    # Last: a run that was killed before this is concluded again.
     directory.write_json(
         "summary.json",
         {"complete": True, "step": step, "stopped": stopped, "weights": source, "metrics": results},
     )
-    report = write_report(directory.path)
-    setting.tracker.artifact("report", "report", report)
     console.print(f"\nRun       {directory.path}")
     console.print(f"Report    {report}")
     console.print(f"Curves    tensorboard --logdir {shlex.quote(str(directory.path.parent))}")
-
-
-def _track(
-    setting: Setting, step: int, evaluation: Evaluation, pictures: Mapping[str, np.ndarray]
-) -> None:
-    tracker, split = setting.tracker, evaluation.split
-    tracker.scalars(step, {f"{split}/{name}": v for name, v in evaluation.metrics.items()})
-    tracker.table(step, f"{split}/metrics", ("metric", "value"), list(evaluation.metrics.items()))
-    for name, picture in pictures.items():
-        tracker.picture(step, f"{split}/{name}", picture)
-    tracker.artifact(f"evaluation-{split}", "evaluation", setting.directory.evaluation(split))
 
 
 def _chosen_weights(setting: Setting, state: TrainState, step: int) -> tuple[TrainState, str]:
