@@ -96,8 +96,13 @@ def _for_a_page(svg: str, name: str, description: str) -> str:
     svg = re.sub(r"font: ?([\d.]+px)[^;\"]*", r"font-size: \1", svg)
     for variable, colour in PALETTE.items():
         svg = svg.replace(colour, f"var(--{variable})")
-    svg = re.sub(r"(\d+\.\d{2})\d+", r"\1", svg)  # a hundredth of a pixel is enough
+    svg = re.sub(r"<[^>]*>", _shorter_numbers, svg)
     return re.sub(r">\s+<", "><", svg).strip()
+
+
+def _shorter_numbers(tag: re.Match[str]) -> str:
+    """A hundredth of a pixel is enough; the text between the tags stays as it is."""
+    return re.sub(r"(\d+\.\d{2})\d+", r"\1", tag[0])
 
 
 def _kept_identifier(match: re.Match[str], used: set[str]) -> str:

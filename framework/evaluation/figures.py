@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FEW = 20
 _POINTS = 400  # of a curve; more are binned
-_DOTS = 1500  # of a scatter; more are thinned
+_DOTS = 800  # of a scatter; more are thinned
 
 
 def reliability_figure(table: ReliabilityTable) -> "Figure":
@@ -100,11 +100,14 @@ def confusion_figure(confusion: np.ndarray, names: Sequence[str]) -> "Figure":
     return figure
 
 
-def curve_figure(series: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "Figure":
+def curve_figure(
+    series: Mapping[str, tuple[np.ndarray, np.ndarray]], percent: bool = False
+) -> "Figure":
     """Lines over the steps, a few; a long one is binned, its range shaded.
 
     Args:
         series: name of the line → (steps [n], values [n]).
+        percent: the values are shares.
     """
     figure = new_figure(380, 210)
     axes = figure.subplots()
@@ -123,6 +126,8 @@ def curve_figure(series: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "Figure
     axes.margins(x=0.01)
     axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    if percent:
+        _shares(axes, "y")
     if axes.get_yscale() == "linear":
         axes.locator_params(axis="y", nbins=5)
     return figure
@@ -209,7 +214,7 @@ def _class_ticks(axes: "Axes", names: Sequence[str]) -> None:
         axes.set_xticks(range(0, classes, 10))
         axes.set_yticks(range(0, classes, 10))
         return
-    size = float(np.clip(170 / classes, 6, TEXT - 1))
+    size = float(np.clip(240 / classes, 6.5, TEXT - 1))
     short = [name if len(name) <= 14 else f"{name[:13]}…" for name in names]
     turned = max(map(len, short)) > 3 or classes > 20
     axes.set_xticks(range(classes), short, rotation=90 if turned else 0)

@@ -16,7 +16,11 @@ _SHARES = {
     "precision",
     "recall",
 }
-_TITLES = {"r_squared": "R²", "area_under_roc": "Area under ROC", "log_loss": "Log loss"}
+_TITLES = {
+    "r_squared": "R²",
+    "area_under_roc": "Area under ROC",
+    "top_5_accuracy": "Top-5 accuracy",
+}
 
 
 def number(value: float) -> str:
@@ -62,9 +66,13 @@ def title(name: str) -> str:
     return _TITLES.get(name, name.replace("_", " ").capitalize().replace("f1", "F1"))
 
 
+def is_share(name: str) -> bool:
+    """Whether the metric is a share of something, read as a percentage."""
+    return name.partition("/")[0] in _SHARES
+
+
 def metric(name: str, value: float) -> str:
     """A metric's value as its name asks for."""
-    base = name.partition("/")[0]
-    if base == "examples":
+    if name == "examples":
         return count(value)
-    return share(value) if base in _SHARES else number(value)
+    return share(value) if is_share(name) else number(value)

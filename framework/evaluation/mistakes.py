@@ -141,7 +141,7 @@ def _of_numbers(
             Mistake(
                 int(arrays["index"][i]),
                 f"{about}{number(float(guess[i, which]))}",
-                f"{about}{number(float(labels[i, which]))}",
+                number(float(labels[i, which])),
                 f"{off[i, which]:.1f} σ",
             )
         )

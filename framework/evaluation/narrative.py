@@ -67,19 +67,23 @@ def _of_labels(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> li
 def _of_numbers(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> list[str]:
     metrics = evaluation.metrics
     error, explained = metrics["mean_absolute_error"], metrics["r_squared"]
-    what = names[0] if len(names) == 1 else f"its {len(names)} targets"
-    told = [f"{start} it misses {what} by {number(error)} on average."]
-    if math.isfinite(explained):
-        told.append(
-            f"It explains {share(explained)} of the variance."
-            if explained > 0
-            else "It does worse than always answering with the mean."
-        )
+    of = f"{share(explained)} of the variance"
+    if not math.isfinite(explained):
+        told = [f"{start} it misses by {number(error)} on average."]
+    elif explained <= 0:
+        told = [f"{start} it does worse than always answering with the mean."]
+    elif len(names) > 1:  # an error averaged over different units says nothing
+        told = [f"{start} it explains {of} of its {len(names)} targets."]
+    else:
+        told = [
+            f"{start} it misses {names[0]} by {number(error)} on average.",
+            f"It explains {of}.",
+        ]
     scores = {name: metrics.get(f"r_squared/{name}", math.nan) for name in names}
     known = {name: value for name, value in scores.items() if math.isfinite(value)}
     if len(known) > 1:
         hardest = min(known, key=known.__getitem__)
-        told.append(f"{hardest} is the hardest, with R² {number(known[hardest])}.")
+        told.append(f"The hardest is {hardest}, with R² {number(known[hardest])}.")
     bias = evaluation.predictions["predictions"] - evaluation.predictions["labels"]
     if len(names) == 1 and abs(float(bias.mean())) > 0.25 * error > 0:
         side = "high" if bias.mean() > 0 else "low"

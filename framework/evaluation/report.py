@@ -111,7 +111,8 @@ def _curves(file: Path) -> tuple[list[Curve], list[Curve]]:
         lines = curves[metric]
         title = formats.title(metric)
         ends = [(line, formats.metric(metric, float(y[-1]))) for line, (_, y) in lines.items()]
-        svg = as_svg(curve_figure(lines), f"curve-{metric}", f"{title} over the steps")
+        figure = curve_figure(lines, formats.is_share(metric))
+        svg = as_svg(figure, f"curve-{metric}", f"{title} over the steps")
         return Curve(title, svg, ends)
 
     return [drawn(name) for name in first], [drawn(name) for name in rest]

@@ -35,6 +35,11 @@ _MEANING = {
     "macro_recall": "mean over the classes",
     "micro_f1": "all labels together",
 }
+_MISTAKES = {
+    "class": ("The most confident mistakes", "Wrong predictions of the highest probability."),
+    "multi_label": ("The most confident mistakes", "The examples with the surest wrong label."),
+    "number": ("The largest errors", "In standard deviations (σ) of the target."),
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ class Section:
     figures: list[Drawing]
     tables: list[Table]
     mistakes: list[Mistake]
+    mistakes_title: str
     mistakes_caption: str
     undefined: list[str]
 
@@ -89,11 +95,6 @@ class Section:
 def section(evaluation: Evaluation, labels: Labels, mistakes: list[Mistake]) -> Section:
     """The report's section about `evaluation`."""
     finite = all(np.isfinite(array).all() for array in evaluation.predictions.values())
-    captions = {
-        "class": "Wrong predictions of the highest probability.",
-        "multi_label": "The examples with the surest wrong label.",
-        "number": "The largest errors, in standard deviations (σ) of the target.",
-    }
     undefined = [name for name, v in evaluation.metrics.items() if not math.isfinite(v)]
     return Section(
         split=evaluation.split,
@@ -101,7 +102,8 @@ def section(evaluation: Evaluation, labels: Labels, mistakes: list[Mistake]) -> 
         figures=_figures(evaluation, labels) if finite else [],
         tables=_tables(evaluation, labels) if finite else [],
         mistakes=mistakes,
-        mistakes_caption=captions[labels.kind],
+        mistakes_title=_MISTAKES[labels.kind][0],
+        mistakes_caption=_MISTAKES[labels.kind][1],
         undefined=undefined,
     )
 
