@@ -182,5 +182,4 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror}{where}"
-    first = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}: {first[:200]}" if first else type(error).__name__
+    return next(iter(str(error).strip().splitlines()), "")[:200] or type(error).__name__

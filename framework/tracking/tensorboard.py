@@ -102,12 +102,15 @@ class EventFiles:
         self._file.flush()
 
     def close(self, succeeded: bool) -> None:
-        """End the session of the hyperparameter tab, where there is one, and close the file."""
-        if self._hyperparameters:
-            self._end_session(succeeded)
+        """Close the file; a run that succeeded ends its session of the hyperparameter tab.
+
+        TensorBoard keeps the first end that it reads: one that is to be continued has none.
+        """
+        if succeeded and self._hyperparameters:
+            self._end_session()
         self._file.close()
 
-    def _end_session(self, succeeded: bool) -> None:
+    def _end_session(self) -> None:
         from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
         experiment = api_pb2.Experiment(time_created_secs=time.time())
@@ -117,8 +120,9 @@ class EventFiles:
             experiment.metric_infos.add(name=api_pb2.MetricName(tag=name))
         data = plugin_data_pb2.HParamsPluginData
         self._plugin(metadata.EXPERIMENT_TAG, data(experiment=experiment))
-        status = api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE
-        end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
+        end = plugin_data_pb2.SessionEndInfo(
+            status=api_pb2.STATUS_SUCCESS, end_time_secs=time.time()
+        )
         self._plugin(metadata.SESSION_END_INFO_TAG, data(session_end_info=end))
 
     def _plugin(self, tag: str, data: Any) -> None:

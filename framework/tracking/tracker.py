@@ -1,6 +1,7 @@
 """The interface of a tracker, and how a run's are opened."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -58,14 +59,12 @@ def open_trackers(
     """
     sinks = []
     if options.jsonl:
-        sinks.append(Background("metrics.jsonl", lambda: _jsonl(directory, resume_step), warn))
+        sinks.append(Background("metrics.jsonl", partial(_jsonl, directory, resume_step), warn))
     if options.tensorboard:
-        sinks.append(Background("TensorBoard", lambda: _tensorboard(directory, resume_step), warn))
+        sinks.append(Background("TensorBoard", partial(_tensorboard, directory, resume_step), warn))
     if options.wandb.enabled and options.wandb.mode != "disabled":
-        wandb = Background(
-            "W&B", lambda: _wandb(options.wandb, directory, config, name), warn, late=True
-        )
-        sinks.append(wandb)
+        run = partial(_wandb, options.wandb, directory, config, name, warn)
+        sinks.append(Background("W&B", run, warn, late=True))
     return FanOut(sinks, warn)
 
 
@@ -84,7 +83,13 @@ def _tensorboard(directory: Path, resume_step: int | None) -> Sink:
     return EventFiles(directory / "events", resume_step)
 
 
-def _wandb(options: WandbOptions, directory: Path, config: Mapping[str, object], name: str) -> Sink:
+def _wandb(
+    options: WandbOptions,
+    directory: Path,
+    config: Mapping[str, object],
+    name: str,
+    warn: Callable[[str], None],
+) -> Sink:
     from framework.tracking.wandb import WandbRun
 
-    return WandbRun(options, directory, config, name)
+    return WandbRun(options, directory, config, name, warn)

@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ import numpy as np
 from framework.tracking.options import WandbOptions
 
 _LOUDNESS = ("disabled", "offline", "online")
+_OPEN: set[int] = set()  # runs of this process
+_LOCK = threading.Lock()
 
 
 class WandbRun:
     """One W&B run, kept below `directory`/wandb; a second opening continues the same run id.
 
-    The step is logged as the value `step`, which all others are plotted against: W&B's own
-    counter refuses a step that is not the newest, as evaluations and resumed runs have them.
+    Online without a login or a network, it records offline and says so through `warn`. The step
+    is logged as the value `step`, which all others are plotted against: W&B's own counter refuses
+    a step that is not the newest, as evaluations and resumed runs have them.
     """
 
     def __init__(
@@ -26,6 +30,7 @@ class WandbRun:
         directory: Path,
         config: Mapping[str, object],
         name: str,
+        warn: Callable[[str], None],
     ) -> None:
         own = directory / "wandb"
         own.mkdir(parents=True, exist_ok=True)
@@ -35,28 +40,44 @@ class WandbRun:
 
         self._wandb = wandb
         identifier, resumed = _run_id(own / "run_id")
-        self._run: Any = wandb.init(
-            project=options.project,
-            entity=options.entity,
-            group=options.group,
-            tags=options.tags,
-            name=name,
-            id=identifier,
-            resume="allow" if resumed and mode == "online" else None,
-            dir=str(directory),
-            config=dict(config),
-            reinit="create_new",
-            mode=mode,
-            settings=wandb.Settings(
-                silent=True,
-                console="off",
-                init_timeout=60,
-                finish_timeout=25,
-                login_timeout=5,
-            ),
-        )
+        arguments: dict[str, Any] = {
+            "project": options.project,
+            "entity": options.entity,
+            "group": options.group,
+            "tags": options.tags,
+            "name": name,
+            "id": identifier,
+            "dir": str(directory),
+            "config": dict(config),
+            "reinit": "create_new",
+        }
+        self._run: Any = self._online(arguments, resumed, warn) if mode == "online" else None
+        if self._run is None:
+            offline: Any = "offline" if mode == "online" else mode
+            self._run = wandb.init(**arguments, mode=offline, settings=self._settings())
+        with _LOCK:
+            _OPEN.add(id(self))
         self._run.define_metric("step", hidden=True)
         self._run.define_metric("*", step_metric="step")
+
+    def _online(
+        self, arguments: Mapping[str, Any], resumed: bool, warn: Callable[[str], None]
+    ) -> Any:
+        """The run, or None, with a warning, where W&B cannot be reached."""
+        try:
+            if not self._wandb.login(prompt=False):
+                raise RuntimeError("no login, see `wandb login`")
+            resume: Any = "allow" if resumed else None
+            return self._wandb.init(
+                **arguments, resume=resume, mode="online", settings=self._settings()
+            )
+        except Exception as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+            warn(f"W&B records offline, `wandb sync` can send it later: {reason}")
+            return None
+
+    def _settings(self) -> Any:
+        return self._wandb.Settings(silent=True, console="off", init_timeout=60, finish_timeout=25)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """One row of the history."""
@@ -100,9 +121,16 @@ class WandbRun:
         """Nothing: W&B's own process writes."""
 
     def close(self, succeeded: bool) -> None:
-        """Finish the run: exit code 0 or 1."""
+        """Finish the run, exit code 0 or 1, and wait for the last record to be written.
+
+        Only the end of W&B's own process says that it is; so the last run open ends it.
+        """
         try:
             self._run.finish(exit_code=0 if succeeded else 1)
+            with _LOCK:
+                _OPEN.discard(id(self))
+                if not _OPEN:
+                    self._wandb.teardown()
         finally:
             for name in self._environment:
                 os.environ.pop(name, None)
