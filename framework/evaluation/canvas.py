@@ -93,7 +93,9 @@ def _for_a_page(svg: str, name: str, description: str) -> str:
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     svg = re.sub(r' id="([^"]*)"', partial(_kept_identifier, used=used), svg)
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{re.escape(name)}-", svg)
+    # Matplotlib writes `font: 10px 'DejaVu Sans'…` or, since 3.11, size and family apart.
     svg = re.sub(r"font: ?([\d.]+px)[^;\"]*", r"font-size: \1", svg)
+    svg = re.sub(r"font-family: ?[^;\"]*;? ?", "", svg)
     for variable, colour in PALETTE.items():
         svg = svg.replace(colour, f"var(--{variable})")
     svg = re.sub(r"<[^>]*>", _shorter_numbers, svg)
