@@ -29,7 +29,9 @@ class Network:
         """Traces `build` for the shapes of its variables; touches no device."""
         # The key is made inside: a concrete one would touch a device before it must.
         abstract = nnx.eval_shape(lambda: build(nnx.Rngs(jax.random.key(0))))
-        return cls(build, *nnx.split(abstract, nnx.Param, ...))
+        parts: Any = nnx.split(abstract, nnx.Param, ...)
+        graph, parameters, others = parts
+        return cls(build, graph, parameters, others)
 
     @property
     def axes(self) -> dict[str, tuple[str, ...]]:
@@ -52,13 +54,14 @@ class Network:
 
     def bind(self, parameters: Arrays, others: Arrays) -> nnx.Module:
         """The module with these arrays; call it while tracing."""
-        return nnx.merge(
+        module: nnx.Module = nnx.merge(
             self.graph, _filled(self.parameters, parameters), _filled(self.others, others)
         )
+        return module
 
     def unbind(self, module: nnx.Module) -> tuple[Arrays, Arrays]:
         """Parameters and other variables of `module` as flat dictionaries."""
-        _, parameters, others = nnx.split(module, nnx.Param, ...)
+        parameters, others = nnx.state(module, nnx.Param, ...)
         return _flat(parameters), _flat(others)
 
 
