@@ -84,14 +84,14 @@ class Checkpoints:
         for the former save.
         """
         self.wait()
-        if step in self.steps():
+        if step == self._saving or step in self.steps():  # alike in all processes
             return
         leaves = state_leaves.named_leaves(state)
         numbers = {name: float(value) for name, value in metrics.items()}
         record = Record(step, state_leaves.describe(leaves), dict(extra), numbers)
         json.dumps(record.extra)  # a mistake in it raises here, not in the background
         self._saving = step
-        with self._plainly():
+        with self._plainly(OSError):
             writer = self._opened()
             arguments = _arguments(state_leaves.to_save(leaves), record)
             writer.save(self.directory / str(step), args=arguments, force=True)
@@ -143,7 +143,7 @@ class Checkpoints:
         self._finish = None
         if self._error is not None:
             error, self._error = self._error, None
-            with self._plainly():
+            with self._plainly(Exception):
                 raise error
 
     def close(self) -> None:
@@ -249,15 +249,16 @@ class Checkpoints:
         return state_leaves.from_restored(abstract, leaves, stored), dict(record.extra)
 
     @contextlib.contextmanager
-    def _plainly(self) -> Iterator[None]:
+    def _plainly(self, kind: type[Exception]) -> Iterator[None]:
         """Say what was lost and what the next start will do."""
         try:
             yield
-        except Exception as error:
+        except kind as error:
+            step, self._saving = self._saving, None
             latest = self.latest()
             then = "starts anew" if latest is None else f"continues from step {latest}"
             raise CheckpointFailed(
-                f"checkpoint {self._saving} was not saved: {cause(error)}; the next start {then}"
+                f"checkpoint {step} was not saved: {cause(error)}; the next start {then}"
             ) from error
 
 

@@ -65,7 +65,7 @@ def from_restored(state: PyTree, leaves: Mapping[str, Any], stored: Mapping[str,
 def _restored(leaf: Any, value: Any) -> Any:
     if value is None:
         empty = np.zeros(leaf.shape, leaf.dtype)
-        return jax.device_put(empty, _sharding(leaf))
+        return jax.make_array_from_callback(leaf.shape, _sharding(leaf), lambda index: empty[index])
     if not _is_key(leaf):
         return value
     name = _key_type(leaf)

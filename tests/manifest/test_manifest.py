@@ -1,0 +1,105 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework.manifest import MANIFEST, verify, write_manifest
+
+CONTENTS = {"a": b"first", "deep/er/b": bytes(range(256)) * 300, "empty": b""}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in CONTENTS.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    write_manifest(tmp_path)
+    return tmp_path
+
+
+def test_a_whole_directory_has_no_problems(folder):
+    assert verify(folder) == verify(folder, exact=True) == []
+
+
+def test_it_lists_size_and_hash_of_every_file(folder):
+    listed = json.loads((folder / MANIFEST).read_text())["files"]
+    assert {name: entry["size"] for name, entry in listed.items()} == {
+        name: len(content) for name, content in CONTENTS.items()
+    }
+    # The SHA-256 of "first", from sha256sum.
+    assert listed["a"]["sha256"] == (
+        "a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e"
+    )
+
+
+@given(st.data())
+def test_any_flipped_bit_is_found(tmp_path_factory, data):
+    content = data.draw(st.binary(min_size=1, max_size=200))
+    folder = tmp_path_factory.mktemp("folder")
+    path = folder / "file"
+    path.write_bytes(content)
+    write_manifest(folder)
+    position = data.draw(st.integers(0, 8 * len(content) - 1))
+    flipped = bytearray(content)
+    flipped[position // 8] ^= 1 << position % 8
+    path.write_bytes(flipped)
+    assert verify(folder) == ["file: content differs from its hash"]
+
+
+def test_a_missing_and_a_truncated_file_are_named(folder):
+    (folder / "a").unlink()
+    os.truncate(folder / "deep/er/b", 10)
+    assert verify(folder) == ["a: missing", "deep/er/b: 10 bytes instead of 76800"]
+
+
+def test_a_file_more_is_a_problem_only_where_asked(folder):
+    (folder / "more").write_text("x")
+    assert verify(folder) == []
+    assert verify(folder, exact=True) == ["more: not in the manifest"]
+
+
+def test_no_manifest_means_not_finished(tmp_path):
+    assert verify(tmp_path) == [f"{MANIFEST}: missing, so the directory was never finished"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": 3}', '{"files": {"a": 3}}'])
+def test_an_unreadable_manifest_is_one_problem(folder, text):
+    (folder / MANIFEST).write_text(text)
+    (problem,) = verify(folder)
+    assert problem.startswith(f"{MANIFEST}: unreadable")
+
+
+def test_every_flipped_byte_of_the_manifest_is_found_or_harmless(folder):
+    """Harmless are the blanks, and what is said about the format."""
+    content = (folder / MANIFEST).read_bytes()
+    start = content.index(b'"files"') + len(b'"files": {')
+    for position in range(start, len(content)):
+        flipped = bytearray(content)
+        flipped[position] ^= 1
+        (folder / MANIFEST).write_bytes(flipped)
+        assert verify(folder) or chr(content[position]).isspace()
+
+
+def test_writing_again_replaces_it(folder):
+    (folder / "a").write_text("second")
+    assert verify(folder) != []
+    write_manifest(folder)
+    assert verify(folder) == []
+    assert {path.name for path in folder.iterdir()} == {"a", "deep", "empty", MANIFEST}
+
+
+def test_a_failed_write_leaves_the_former_one(folder, monkeypatch):
+    before = (folder / MANIFEST).read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_manifest(folder)
+    assert (folder / MANIFEST).read_bytes() == before
+    assert {path.name for path in folder.iterdir()} == {"a", "deep", "empty", MANIFEST}
