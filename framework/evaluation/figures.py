@@ -85,7 +85,8 @@ def confusion_figure(confusion: np.ndarray, names: Sequence[str]) -> "Figure":
     dress(axes, x="predicted", y="label")
     _class_ticks(axes, names)
     if classes <= 12:
-        size = min(TEXT, 105 / classes)
+        longest = len(f"{confusion.max():,}")
+        size = min(TEXT, 105 / classes, 420 / classes / longest)  # a cell is some 300 / classes
         for row, column in np.argwhere(confusion > 0):
             dark = share[row, column] > 0.3
             axes.text(
@@ -171,12 +172,20 @@ def mistakes_figure(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> 
     """A contact sheet of uint8 pictures [h, w, 3] with a caption of two short lines above."""
     columns = min(6, max(1, len(pictures)))
     rows = max(1, -(-len(pictures) // columns))
-    figure = new_figure(110 * columns, 136 * rows)
-    for axes in figure.subplots(rows, columns, squeeze=False).flat:
-        axes.set_axis_off()
-    for axes, picture, caption in zip(figure.axes, pictures, captions, strict=False):
-        axes.imshow(picture, interpolation="nearest")
-        axes.set_title(caption, fontsize=TEXT - 3, color=INK, pad=3)
+    width, height, side = 112, 136, 100  # of a place, and of the picture in it; points
+    figure = new_figure(width * columns, height * rows)
+    # One set of axes in points for all: two dozen of them take a second to lay out.
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    for position, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left = position % columns * width + (width - side) / 2
+        top = position // columns * height + 28
+        h, w = np.array(picture.shape[:2]) / max(picture.shape[:2]) * side
+        axes.imshow(picture, extent=(left, left + w, top + h, top), interpolation="nearest")
+        caption = "\n".join(_short(line, 20) for line in caption.split("\n"))
+        axes.text(left, top - 4, caption, fontsize=TEXT - 3, color=INK, va="bottom")
+    axes.set(xlim=(0, width * columns), ylim=(height * rows, 0))
+    axes.set_axis_off()
     return figure
 
 
@@ -215,7 +224,7 @@ def _class_ticks(axes: "Axes", names: Sequence[str]) -> None:
         axes.set_yticks(range(0, classes, 10))
         return
     size = float(np.clip(240 / classes, 6.5, TEXT - 1))
-    short = [name if len(name) <= 14 else f"{name[:13]}…" for name in names]
+    short = [_short(name, 14) for name in names]
     turned = max(map(len, short)) > 3 or classes > 20
     axes.set_xticks(range(classes), short, rotation=90 if turned else 0)
     axes.set_yticks(range(classes), short)
@@ -223,6 +232,10 @@ def _class_ticks(axes: "Axes", names: Sequence[str]) -> None:
     for edge in np.arange(classes - 1) + 0.5:
         axes.axhline(edge, color=RULE, linewidth=0.4, zorder=0)
         axes.axvline(edge, color=RULE, linewidth=0.4, zorder=0)
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _shares(axes: "Axes", which: str) -> None:

@@ -91,11 +91,13 @@ def test_an_image_is_what_a_tracker_takes(name):
     assert image.shape[1] >= 800
 
 
-def test_a_contact_sheet_of_one_and_of_many():
-    pictures = [np.zeros((8, 8, 3), np.uint8)] * 13
-    for count, rows in ((1, 1), (13, 3)):
-        sheet = mistakes_figure(pictures[:count], ["a\nb"] * count)
-        assert len(sheet.axes) == rows * min(6, count)
+def test_a_contact_sheet_shows_every_picture_whole_whatever_its_shape():
+    pictures = [np.full((8, 16, 3), 10 * (i + 1), np.uint8) for i in range(13)]
+    sheet = as_image(mistakes_figure(pictures, ["said\nis"] * 13), scale=1)
+    assert sheet.shape == (3 * 136, 6 * 112, 3)
+    for i in range(13):
+        assert (sheet == 10 * (i + 1)).all(axis=-1).sum() > 0.95 * 100 * 50
+    assert as_image(mistakes_figure(pictures[:1], ["a"]), scale=1).shape == (136, 112, 3)
 
 
 @pytest.mark.parametrize(
