@@ -1,7 +1,7 @@
 """Data sets, their splits, augmentations and preprocessing, and the batches read from them."""
 
 from framework.data.augment import Augmentation, Cutout, RandomCrop, RandomFlip, RandomShift
-from framework.data.dataset import Data, check_batch_size
+from framework.data.dataset import Data
 from framework.data.doors import digits, idx, image_folder, table, tfds
 from framework.data.loader import evaluation_batches, training_batches
 from framework.data.mixup import Mixup
@@ -25,7 +25,6 @@ __all__ = [
     "Source",
     "Subset",
     "Table",
-    "check_batch_size",
     "digits",
     "evaluation_batches",
     "idx",

@@ -105,6 +105,10 @@ class Cutout:
         return np.asarray((offset >= 0) & (offset < self.size))
 
 
+IMAGES_ONLY = (RandomShift, RandomCrop, RandomFlip, Cutout)
+"""The augmentations whose inputs must be images."""
+
+
 def _windows(images: np.ndarray, keys: Keys, pixels: int, mode: str) -> np.ndarray:
     """One window of each image's size, from the image padded by `pixels`."""
     if pixels == 0:

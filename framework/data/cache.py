@@ -46,13 +46,12 @@ def prepared(
     used, and made again at the next start.
     """
     place = directory / f"{name}-{fingerprint({}, key)[:16]}"
-    try:
-        return _read(place)
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError) as error:
-        _log.warning("the cached %s is damaged (%s): making it again", place, error)
-        shutil.rmtree(place, ignore_errors=True)
+    if place.exists():
+        try:
+            return _read(place)
+        except (OSError, ValueError, KeyError) as error:
+            _log.warning("the cached %s is damaged (%s): making it again", place, error)
+            shutil.rmtree(place, ignore_errors=True)
     arrays, notes = make()
     digests = {name: array_digest(array) for name, array in arrays.items()}
     made = Prepared(arrays, digests, notes)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from framework.config import Problem
-from framework.data.augment import Augmentation
+from framework.config import InvalidConfig, Problem
+from framework.data.augment import IMAGES_ONLY, Augmentation
+from framework.data.mixup import Mixup
 from framework.data.preprocess import Preprocess
 from framework.data.source import Source
-from framework.spec import Spec
+from framework.spec import Field, Spec
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,22 @@ class Data:
     workers: int = 0
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        problems = [
+            Problem(f"augmentations.{place}", augmentation, expected, f"{self.name} has none")
+            for place, augmentation in enumerate(self.augmentations)
+            if (expected := _needs(augmentation, self.spec))
+        ]
+        if problems:
+            raise InvalidConfig(*problems)
 
-def check_batch_size(data: Data) -> list[Problem]:
-    """A batch must not hold an example twice: at most the training split."""
-    examples = len(data.splits["train"])
-    if data.batch_size <= examples:
-        return []
-    expected = f"at most {examples}, the number of training examples of {data.name}"
-    return [Problem("batch_size", data.batch_size, expected)]
+
+def _needs(augmentation: Augmentation, spec: Spec) -> str:
+    """What an augmentation of ours works on, if this data set is not that."""
+    array = isinstance(spec.inputs, Field) and not spec.inputs.vocabulary
+    images = isinstance(spec.inputs, Field) and len(spec.inputs.shape) == 3
+    if isinstance(augmentation, IMAGES_ONLY) and not images:
+        return "an augmentation of images only where there are images"
+    if isinstance(augmentation, Mixup) and not array:
+        return "mixup only where the inputs are one array of numbers"
+    return ""

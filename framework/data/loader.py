@@ -79,13 +79,18 @@ class TrainingBatches:
         """The order of the stream."""
         return Order(len(self.source), self.seed)
 
+    @cached_property
+    def across(self) -> bool:
+        """Whether examples are combined within the global batch."""
+        return any(isinstance(a, AcrossExamples) for a in self.augmentations)
+
     def __len__(self) -> int:
         return 2**48  # endless in practice; Grain wants a number
 
     def __getitem__(self, item: int) -> Batch:
         count = self.stack or 1
         first = self.start + item * count
-        if any(isinstance(a, AcrossExamples) for a in self.augmentations):
+        if self.across:
             # Examples are mixed within one global batch: all of it, then this process's rows.
             parts = [self._examples(first + i, 1, None) for i in range(count)]
             parts = [jax.tree.map(lambda a: a[self.rows or slice(None)], part) for part in parts]

@@ -15,10 +15,16 @@ def on_mesh(
     """The batches as `put` places them, `ahead` of them already on their way to the devices.
 
     Transfers are asynchronous: while a step computes on one batch, the next ones are copied.
+    Closing the iterator closes `batches` and ends its worker processes.
     """
     waiting: deque[DeviceBatch] = deque()
-    for batch in batches:
-        waiting.append(put(batch))
-        if len(waiting) > ahead:
-            yield waiting.popleft()
-    yield from waiting
+    try:
+        for batch in batches:
+            waiting.append(put(batch))
+            if len(waiting) > ahead:
+                yield waiting.popleft()
+        yield from waiting
+    finally:
+        close = getattr(batches, "close", None)
+        if close is not None:
+            close()

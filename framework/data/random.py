@@ -10,19 +10,24 @@ import numpy as np
 Keys = np.ndarray
 """[b] uint64, one for each example."""
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_GAMMA = 0x9E3779B97F4A7C15
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 
 
 def fold(keys: Keys, value: int | np.ndarray) -> Keys:
     """New keys, one for each of `keys` and `value` (a number, or one for each key)."""
-    value = np.asarray(value).astype(np.uint64)
-    with np.errstate(over="ignore"):
-        mixed = keys + (value + np.uint64(1)) * _GAMMA
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * _FIRST
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * _SECOND
-        return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+    if isinstance(value, np.ndarray):
+        mixed = (value.astype(np.uint64) + np.uint64(1)) * np.uint64(_GAMMA)
+        mixed = mixed + keys
+    else:
+        mixed = keys + np.uint64((value + 1) * _GAMMA % 2**64)
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= _FIRST
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= _SECOND
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def example_keys(seed: int, epochs: np.ndarray, indices: np.ndarray) -> Keys:

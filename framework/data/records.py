@@ -62,7 +62,7 @@ def _cannot(name: str, place: object, done: str, error: Exception) -> Problem:
     lines = [line for line in str(error).splitlines() if line.strip()]
     reason = f"{type(error).__name__}: {lines[0][:160] if lines else ''}"
     if isinstance(error, NoConnection) and error.request is not None:
-        reason = f"{urlsplit(error.request.url).netloc} cannot be reached"
+        reason = f"{urlsplit(str(error.request.url)).netloc} cannot be reached"
     if isinstance(error, ImportError) and "tensorflow" in str(error):
         reason = "its own code needs TensorFlow, which is not installed"
     where = f" in {place}" if place else ""
