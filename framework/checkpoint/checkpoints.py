@@ -129,6 +129,7 @@ class Checkpoints:
         renamed to `<step>.damaged`, to be looked at or deleted by a person.
         """
         self.wait()
+        self._saving = None  # it may be set aside, and then be saved again
         step = self._newest_whole()
         if step is None:
             return None

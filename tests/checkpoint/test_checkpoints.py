@@ -184,8 +184,9 @@ def test_the_newest_whole_one_is_restored_and_the_run_goes_on(copied):
         assert checkpoints.steps() == [1, 2]
         truncate(max(files(copied / "2" / "state"), key=lambda path: path.stat().st_size))
         assert checkpoints.restore_latest(abstract(make())).step == 1
+        checkpoints.save(2, make(seed=7, step=2), {}, {})
     names = {path.name for path in copied.iterdir()}
-    assert names == {"1", "2.damaged", "2.damaged-2", "3.damaged"}
+    assert names == {"1", "2", "2.damaged", "2.damaged-2", "3.damaged"}
 
 
 def test_no_whole_checkpoint_is_none(copied):
