@@ -1,5 +1,6 @@
 """One run from start to end: prepare, train, evaluate, report."""
 
+import functools
 import logging
 import sys
 import threading
@@ -90,12 +91,18 @@ def run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[s
     return 0 if complete else START_AGAIN
 
 
-def train(setting: Setting, state: TrainState, start: int) -> tuple[TrainState, int, str | None]:
-    """Trains from step `start`; returns the state, the step reached and why it stopped early."""
+def train(
+    setting: Setting, state: TrainState, start: int, listeners: Sequence[Any] = ()
+) -> tuple[TrainState, int, str | None]:
+    """Trains from step `start`; returns the state, the step reached and why it stopped early.
+
+    Args:
+        listeners: further ones, heard after the run's own.
+    """
     experiment, trainer = setting.experiment, setting.experiment.trainer
     abstract = setting.program.abstract_state(experiment.values())
     loop = Loop(
-        call=lambda size: setting.program.call(size, abstract),
+        call=functools.cache(lambda size: setting.program.call(size, abstract)),
         feed=lambda step, size: _feed(setting, step, size),
     )
     progress = Progress(setting.console, trainer.steps, start)
@@ -110,6 +117,7 @@ def train(setting: Setting, state: TrainState, start: int) -> tuple[TrainState, 
         Watch(loop, experiment.evaluation.every, experiment.evaluation.split,
               lambda state: _watched(setting, state)),
         saving,
+        *listeners,
     ]  # fmt: skip
     begun = time.perf_counter()
     with interruptible(loop):

@@ -1,0 +1,300 @@
+"""Steps a second of the framework against a loop written by hand, in alternating rounds.
+
+Both train the same network on the same data with the same batch size and logging (TensorBoard and
+metrics.jsonl). The framework runs its real `train`; a listener stops it after every round until
+the others have had theirs. Compilation and the choice of `steps_per_call` come before.
+
+    python benchmarks/step_overhead.py [--smoke] [--rounds 15] [mlp cnn images]
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import bare
+import jax
+import numpy as np
+from hydra import compose, initialize_config_dir
+from rich.console import Console
+from rich.table import Table
+
+from framework.checkpoint import Checkpoints
+from framework.config.diagnose import as_plain
+from framework.data import ArraySource, Data, training_batches
+from framework.models.pool import max_pool
+from framework.parallel import build_mesh
+from framework.run import RunDirectory
+from framework.tracking import open_trackers
+from framework.train import Experiment, assemble
+from framework.train.run import train
+from framework.train.setting import Setting
+from framework.train.state import TrainState
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+SAME_STEPS, TOLERANCE = 20, 1e-4
+LOG_EVERY = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network in both worlds.
+
+    Attributes:
+        overrides: of the framework's config.
+        model: the same network by hand; `pool` alone is a parameter of it.
+        batch_size: examples in a step.
+        round_steps: in one round of each contender.
+        pixels: side of synthetic images; None takes the digits.
+        wanted: contender to the least ratio that the framework should reach.
+    """
+
+    overrides: tuple[str, ...]
+    model: Callable[..., Any]
+    batch_size: int
+    round_steps: int
+    wanted: dict[str, float]
+    pixels: int | None = None
+
+
+PLAIN = ("model.channels=[32,64]", "model.convolutions=1", "model.norm=none")
+BY_HAND, OTHER_POOL = "by hand", "by hand, nnx.max_pool"
+CASES = {
+    "mlp": Case(("model=mlp",), bare.MLP, 256, 600, {BY_HAND: 1.0}),
+    "cnn": Case(("model=cnn",), bare.CNN, 64, 40, {BY_HAND: 0.98}),
+    "images": Case(
+        ("model=cnn", *PLAIN), partial(bare.CNN, convolutions=1, norm=False), 128, 20,
+        {BY_HAND: 0.98, OTHER_POOL: 1.5}, pixels=28,
+    ),
+}  # fmt: skip
+
+
+@dataclass
+class Contender:
+    """A loop by hand that goes on where it stopped."""
+
+    step: Any
+    state: Any
+    feed: Iterator[Any]
+    log: bare.Log
+    size: int = 1
+    at: int = 0
+
+    def round(self, steps: int) -> float:
+        """Steps a second."""
+        begun = time.perf_counter()
+        self.state = bare.train(
+            self.step, self.state, self.feed, self.log, self.at, steps, self.size
+        )
+        jax.block_until_ready(jax.tree.leaves(self.state))
+        self.at += steps
+        return steps / (time.perf_counter() - begun)
+
+
+@dataclass
+class Rounds:
+    """Listener that lets the contenders run after each round of the framework's own."""
+
+    contenders: dict[str, Contender]
+    steps: int
+    first: int
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    size: int = 0
+    _begun: float | None = None
+    # Their programs know nothing of the mesh, which is set for the framework's thread.
+    _outside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+
+    def on_step(self, moment: Any) -> None:
+        if moment.step < self.first or moment.step % self.steps:
+            return
+        jax.block_until_ready(moment.state)
+        if self._begun is not None:
+            self._note("framework", self.steps / (time.perf_counter() - self._begun))
+        for name, contender in self.contenders.items():
+            rate = self._outside.submit(contender.round, self.steps).result()
+            if self._begun is not None:  # the first round compiles
+                self._note(name, rate)
+        self.size = moment.size
+        self._begun = time.perf_counter()
+
+    def _note(self, name: str, rate: float) -> None:
+        self.rates.setdefault(name, []).append(rate)
+
+
+def experiment_of(case: Case, directory: Path, steps: int) -> tuple[Experiment, dict[str, Any]]:
+    """The framework's experiment, as a command line would compose it."""
+    overrides = [
+        *case.overrides, f"data.batch_size={case.batch_size}", "data.augmentations=[]",
+        "evaluation=none", "checkpoint=none", "tracker.wandb.enabled=false",
+        f"trainer.steps={steps}", f"trainer.log_every={LOG_EVERY}", f"run.dir={directory}",
+    ]  # fmt: skip
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        settings = as_plain(compose("config", overrides=overrides))
+    experiment = assemble(settings)
+    if case.pixels is not None:
+        experiment = replace(experiment, data=synthetic(experiment.data, case.pixels))
+    return experiment, settings
+
+
+def synthetic(like: Data, side: int) -> Data:
+    """Random images of `side`×`side` pixels in the place of those of `like`."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (4096, side, side), dtype=np.uint8)
+    source = ArraySource("random", images, random.integers(0, 10, 4096).astype(np.int32))
+    shape = (side, side, 1)
+    spec = replace(like.spec, inputs=replace(like.spec.inputs, shape=shape))
+    return replace(like, splits={"train": source}, spec=spec)
+
+
+def by_hand(case: Case, experiment: Experiment, pool: Any = None) -> bare.Training:
+    """The same network, numbers and schedule in the loop written by hand."""
+    return bare.Training(*_arguments(case, experiment, pool))
+
+
+def _arguments(case: Case, experiment: Experiment, pool: Any = None) -> tuple[Any, ...]:
+    data = experiment.data
+    pools = {} if case.model is bare.MLP else {"pool": pool or (lambda x: max_pool(x, 2))}
+    model = partial(case.model, data.spec.inputs.shape, data.spec.labels.width, **pools)
+    mean, std = (float(np.ravel(v)[0]) for v in (data.preprocess.mean, data.preprocess.std))
+    return model, mean, std, experiment.trainer.steps
+
+
+def check_same(setting: Setting, state: TrainState, training: bare.Training) -> float:
+    """Both steps from the same start on the same batches: the largest relative difference.
+
+    Raises:
+        AssertionError: the losses differ by more than the tolerance.
+    """
+    experiment = setting.experiment
+    step = jax.jit(setting.program.step)
+    params, rest, opt_state, count = jax.jit(training.initialise)(jax.random.key(0))
+    theirs = (_filled(params, state.params), _filled(rest, state.model_state), opt_state, count)
+    worst = 0.0
+    batches = training_batches(experiment.data, seed=experiment.seed)
+    for _, batch in zip(range(SAME_STEPS), batches, strict=False):
+        state, ours = step(state, batch)
+        theirs, others = training.step(theirs, (batch["inputs"], batch["labels"]))
+        worst = max(worst, abs(float(ours["loss"]) / float(others["loss"]) - 1))
+    assert worst < TOLERANCE, f"not the same training: losses differ by {worst:.1e}"
+    return worst
+
+
+def _filled(tree: Any, arrays: dict[str, jax.Array]) -> Any:
+    """The nested dictionaries of NNX with the framework's arrays of the same path."""
+
+    def take(path: Any, _: Any) -> jax.Array:
+        return arrays["/".join(str(part.key) for part in path)].copy()
+
+    return jax.tree_util.tree_map_with_path(take, tree)
+
+
+def contenders(case: Case, experiment: Experiment, folder: Path) -> dict[str, Contender]:
+    """The loops by hand: the yardstick and, for the record, other ways to write it."""
+    source: Any = experiment.data.splits["train"]
+    raw = source.gather(np.arange(len(source)))
+    images, labels = raw["inputs"], raw["labels"]
+    size = case.batch_size
+
+    def contender(training: bare.Training, name: str, count: int = 1) -> Contender:
+        if isinstance(training, bare.NNXTraining):
+            step, state = training.wrapped, training.initialise(jax.random.key(0))
+        else:
+            step = training.step if count == 1 else training.scanned()
+            state = jax.jit(training.initialise)(jax.random.key(0))
+        feed = (
+            bare.batches(images, labels, size)
+            if count == 1
+            else bare.stacked(images, labels, size, count)
+        )
+        return Contender(step, state, feed, bare.Log(folder / name, LOG_EVERY, size), count)
+
+    found = {BY_HAND: contender(by_hand(case, experiment), "hand")}
+    if case.model is bare.MLP:
+        found["by hand, a scan of 20"] = contender(by_hand(case, experiment), "scan", 20)
+    if OTHER_POOL in case.wanted:
+        found[OTHER_POOL] = contender(by_hand(case, experiment, bare.nnx_max_pool), "pool")
+    crossing = bare.NNXTraining(*_arguments(case, experiment))
+    found["by hand, nnx.jit"] = contender(crossing, "nnx")
+    return found
+
+
+def measure(case: Case, rounds: int, folder: Path) -> tuple[Rounds, float]:
+    """Runs the framework's `train` with the contenders between its rounds."""
+    # Choosing how many steps a call makes takes at most 12 times the interval of logging.
+    warm = -(-12 * LOG_EVERY // case.round_steps) * case.round_steps
+    steps = warm + (rounds + 1) * case.round_steps
+    experiment, settings = experiment_of(case, folder / "run", steps)
+    mesh = build_mesh(experiment.mesh)
+    directory = RunDirectory(folder / "run")
+    directory.path.mkdir()
+    with (folder / "output.txt").open("w") as output:
+        others = contenders(case, experiment, folder)
+        listener = Rounds(others, case.round_steps, warm)
+        with jax.set_mesh(mesh):
+            program = experiment.program(experiment.network(), mesh)
+            state = program.initial_state(experiment.values(), experiment.seed)
+            tracker = open_trackers(
+                experiment.tracker, directory.path, config=settings, name="benchmark",
+                resume_step=None, warn=print,
+            )  # fmt: skip
+            checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint)
+            console = Console(file=output)
+            setting = Setting(experiment, directory, program, checkpoints, tracker, console)
+            difference = check_same(setting, state, by_hand(case, experiment))
+            train(setting, state, 0, [listener])
+            tracker.close(True)
+    return listener, difference
+
+
+def report(console: Console, name: str, case: Case, rounds: Rounds, difference: float) -> None:
+    """A table of medians; ratios are taken round by round."""
+    table = Table(title=f"{name}: batch {case.batch_size}", title_justify="left", box=None)
+    for column in ("", "steps/s", "framework is", "quartiles", "wanted"):
+        table.add_column(column, justify="left" if not column else "right")
+    ours = rounds.rates["framework"]
+    label = f"framework, {rounds.size} step{'s' if rounds.size > 1 else ''} a call"
+    table.add_row(label, f"{median(ours):.1f}", "", "", "")
+    for contender, rates in rounds.rates.items():
+        if contender == "framework":
+            continue
+        ratios = [a / b for a, b in zip(ours, rates, strict=True)]
+        low, high = np.quantile(ratios, (0.25, 0.75))
+        wanted = case.wanted.get(contender)
+        table.add_row(contender, f"{median(rates):.1f}", f"{median(ratios):.3f}",
+                      f"{low:.3f} to {high:.3f}", f"≥ {wanted}" if wanted else "")  # fmt: skip
+    console.print(table)
+    console.print(
+        f"{len(ours)} rounds of {case.round_steps} steps; losses of {SAME_STEPS} steps "
+        f"agree within {difference:.1e}\n"
+    )
+
+
+def main() -> None:
+    """Measures the cases that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("cases", nargs="*", help=f"of {', '.join(CASES)}; all of them by default")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--smoke", action="store_true", help="a few seconds: does it still run?")
+    given = parser.parse_args()
+    unknown = set(given.cases) - set(CASES)
+    if unknown:
+        parser.error(f"no case named {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    console = Console(width=100, highlight=False)
+    for name in given.cases or (["mlp"] if given.smoke else CASES):
+        case, rounds = CASES[name], 2 if given.smoke else given.rounds
+        with tempfile.TemporaryDirectory() as folder:
+            result, difference = measure(case, rounds, Path(folder))
+        report(console, name, case, result, difference)
+
+
+if __name__ == "__main__":
+    main()
