@@ -108,7 +108,10 @@ class Checkpoints:
         return max(self.steps(), default=None)
 
     def best(self) -> int | None:
-        """The finished step with the best `options.metric`; None where no step has one."""
+        """The step with the best `options.metric`, the one being saved included, which is waited
+        for; None where no step has one. Raises CheckpointFailed.
+        """
+        self.wait()
         return next(iter(ranked(self._scores())), None)
 
     def restore(self, step: int, abstract_state: PyTree) -> tuple[PyTree, dict[str, Any]]:
