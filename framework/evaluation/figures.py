@@ -182,7 +182,7 @@ def mistakes_figure(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> 
         top = position // columns * height + 28
         h, w = np.array(picture.shape[:2]) / max(picture.shape[:2]) * side
         axes.imshow(picture, extent=(left, left + w, top + h, top), interpolation="nearest")
-        caption = "\n".join(_short(line, 20) for line in caption.split("\n"))
+        caption = "\n".join(_short(line, 22) for line in caption.split("\n"))
         axes.text(left, top - 4, caption, fontsize=TEXT - 3, color=INK, va="bottom")
     axes.set(xlim=(0, width * columns), ylim=(height * rows, 0))
     axes.set_axis_off()

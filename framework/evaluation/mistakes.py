@@ -58,19 +58,26 @@ def illustrate(mistakes: list[Mistake], gather: Gather, spec: Spec) -> list[Mist
     if not mistakes:
         return []
     inputs = gather(np.array([mistake.index for mistake in mistakes]))["inputs"]
+    white = _white(inputs)
     shown = []
     for row, mistake in enumerate(mistakes):
         if not isinstance(inputs, Mapping) and _is_picture(inputs[row]):
-            shown.append(replace(mistake, picture=_address(as_picture(inputs[row]))))
+            shown.append(replace(mistake, picture=_address(as_picture(inputs[row], white))))
         else:
             shown.append(replace(mistake, values=_texts(inputs, row, spec.inputs)))
     return shown
 
 
-def as_picture(pixels: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3] of pixels [h, w] or [h, w, 1 to 4]; floats by 0 to 1, or by their range."""
+def as_picture(pixels: np.ndarray, white: int = 255) -> np.ndarray:
+    """uint8 [h, w, 3] of pixels [h, w] or [h, w, 1 to 4].
+
+    Floats are shown from 0 to 1, or over their own range where they leave it; bytes from 0 to
+    `white`.
+    """
     image = np.asarray(pixels)
-    if image.dtype != np.uint8:
+    if image.dtype == np.uint8:
+        image = np.minimum(image * (255 / white), 255).astype(np.uint8) if white < 255 else image
+    else:
         image = image.astype(np.float64)
         low, high = float(image.min()), float(image.max())
         low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
@@ -142,7 +149,7 @@ def _of_numbers(
                 int(arrays["index"][i]),
                 f"{about}{number(float(guess[i, which]))}",
                 number(float(labels[i, which])),
-                f"{off[i, which]:.1f} σ",
+                f"{off[i, which]:.1f} σ off",
             )
         )
     return mistakes
@@ -152,6 +159,14 @@ def _is_picture(example: Any) -> bool:
     shape = np.shape(example)
     flat = len(shape) == 2 or (len(shape) == 3 and shape[-1] <= 4)
     return flat and min(shape[:2]) >= 4
+
+
+def _white(inputs: Any) -> int:
+    """255, or the brightest byte of all where they use less than half the range."""
+    if isinstance(inputs, Mapping) or np.asarray(inputs).dtype != np.uint8:
+        return 255
+    brightest = int(np.max(inputs, initial=0))
+    return brightest if 0 < brightest < 128 else 255
 
 
 def _address(picture: np.ndarray) -> str:

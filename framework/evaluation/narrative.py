@@ -35,8 +35,9 @@ def _of_classes(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> l
         hardest = int(np.nanargmin(recall))
         label, said = np.unravel_index(int(wrong.argmax()), wrong.shape)
         told.append(
-            f"It errs most on {names[hardest]}, of which it recognises {share(recall[hardest])}; "
-            f"its commonest mistake is to take {names[label]} for {names[said]} "
+            f"It errs most on {_named(names[hardest])}, of which it recognises "
+            f"{share(recall[hardest])}; "
+            f"its commonest mistake is to take {_named(names[label])} for {_named(names[said])} "
             f"({_times(int(wrong[label, said]))})."
         )
     table = label_reliability(p, truth)
@@ -89,6 +90,11 @@ def _of_numbers(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> l
         side = "high" if bias.mean() > 0 else "low"
         told.append(f"It aims too {side}, by {number(abs(float(bias.mean())))} on average.")
     return told
+
+
+def _named(name: str) -> str:
+    """Class names that are numbers in quotes, lest they be read as counts."""
+    return f"“{name}”" if name.replace(".", "").isdigit() else name
 
 
 def _times(times: int) -> str:

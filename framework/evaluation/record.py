@@ -121,7 +121,7 @@ def _pictures(
     if pictured:
         figures["mistakes"] = mistakes_figure(
             [decoded(mistake.picture) for mistake in pictured],
-            [f"{m.said} {m.weight}\nis {m.truth}" for m in pictured],
+            [f"says {m.said}, {m.weight}\nis {m.truth}" for m in pictured],
         )
     return {name: as_image(figure) for name, figure in figures.items()}
 

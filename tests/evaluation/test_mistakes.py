@@ -77,6 +77,20 @@ def test_large_pictures_are_made_small_and_tokens_are_listed():
     assert text.values["input"].endswith("23 …")
 
 
+def test_bytes_that_use_little_of_their_range_are_brightened_together():
+    found = find_mistakes(
+        evaluation([1, 1], probabilities=[[0.9, 0.1]] * 2), Labels("class", ("a", "b"))
+    )
+    digits = np.zeros((2, 8, 8, 1), np.uint8)
+    digits[0], digits[1] = 16, 8
+    spec = image_spec("class", ("a", "b"))
+    first, second = illustrate(found, lambda _: {"inputs": digits}, spec)
+    assert (decoded(first.picture).max(), decoded(second.picture).max()) == (255, 127)
+    photographs = np.full((2, 8, 8, 1), 130, np.uint8)
+    first, _ = illustrate(found, lambda _: {"inputs": photographs}, spec)
+    assert decoded(first.picture).max() == 130
+
+
 @pytest.mark.parametrize(
     "pixels",
     [
