@@ -33,7 +33,7 @@ class Data:
 
     def __post_init__(self) -> None:
         problems = [
-            Problem(f"augmentations.{place}", augmentation, expected, f"{self.name} has none")
+            Problem(f"augmentations.{place}", augmentation, expected)
             for place, augmentation in enumerate(self.augmentations)
             if (expected := _needs(augmentation, self.spec))
         ]

@@ -103,7 +103,8 @@ def _shape(
 ) -> tuple[tuple[int, ...], Literal["uint8", "float32", "int32"]]:
     """Shape and type of an input as it is read: uint8 stays for images alone."""
     shape = feature.shape
-    kind = np.dtype(feature.dtype).kind if isinstance(shape, tuple) else "O"
+    # `np_dtype`, as `dtype` asks TensorFlow.
+    kind = np.dtype(feature.np_dtype).kind if isinstance(shape, tuple) else "O"
     if kind not in "iufb":
         hint = f"it is a {type(feature).__name__}"
         raise InvalidConfig(Problem("inputs", name, "an image or an array of numbers", hint))
@@ -112,7 +113,7 @@ def _shape(
     if None in shape:
         hint = "give `size`, to which its images are resized"
         raise InvalidConfig(Problem("size", size, f"a size, as {name} has shape {shape}", hint))
-    if np.dtype(feature.dtype) == np.uint8 and len(shape) in (2, 3):
+    if np.dtype(feature.np_dtype) == np.uint8 and len(shape) in (2, 3):
         return shape, "uint8"
     return shape, "float32" if kind == "f" else "int32"
 
