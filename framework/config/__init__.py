@@ -1,15 +1,20 @@
 """Schema, composition and checks of an experiment's configuration."""
 
 from framework.config.constraints import (
+    FolderName,
+    FolderPath,
     Fraction,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Seed,
 )
-from framework.config.problem import InvalidConfig, Problem, nearest
+from framework.config.problem import InvalidConfig, Problem, blame, nearest
 
 __all__ = [
+    "FolderName",
+    "FolderPath",
     "Fraction",
     "InvalidConfig",
     "NonNegativeFloat",
@@ -17,5 +22,7 @@ __all__ = [
     "PositiveFloat",
     "PositiveInt",
     "Problem",
+    "Seed",
+    "blame",
     "nearest",
 ]

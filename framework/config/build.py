@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import get_protocol_members
+
 from framework.config import arguments
-from framework.config.problem import InvalidConfig, Problem
+from framework.config.problem import InvalidConfig, Problem, blame
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,12 @@ class Call:
             InvalidConfig: what any of the constructors objected to, together.
         """
         problems: list[Problem] = []
-        values = {name: _built(value, problems) for name, value in self.arguments.items()}
+        values: dict[str, Any] = {}
+        for name in self.arguments:
+            try:
+                values[name] = self.part(name)
+            except InvalidConfig as error:
+                problems += error.problems
         if problems:
             raise InvalidConfig(*problems)
         if self.partial:
@@ -35,18 +42,44 @@ class Call:
             return self.target(**values)
         except InvalidConfig as error:
             raise error.under(self.key) from error
+        except (TypeError, ValueError, LookupError, OSError, ImportError) as error:
+            name = getattr(self.target, "__qualname__", str(self.target))
+            expected = "arguments with which it can be built"
+            raise InvalidConfig(Problem(self.key, name, expected, blame(error))) from error
+
+    def part(self, name: str) -> Any:
+        """Builds the argument `name`.
+
+        Raises:
+            InvalidConfig: what constructors objected to, or it is of another kind than is wanted.
+        """
+        value = self.arguments[name]
+        problems: list[Problem] = []
+        built = _built(value, problems)
+        if isinstance(value, Call) and not value.partial and not problems:
+            problems += _misfit(arguments.hints(self.target).get(name), built, value)
+        if problems:
+            raise InvalidConfig(*problems)
+        return built
 
 
-def read(settings: Mapping[str, Any], key: str = "") -> tuple[Call | None, list[Problem]]:
+def read(
+    settings: Mapping[str, Any], key: str = "", implied: Callable[..., Any] | None = None
+) -> tuple[Call | None, list[Problem]]:
     """Reads `settings`, a tree of plain data, into calls; touches nothing but imports.
+
+    Args:
+        implied: the target where `settings` names none.
 
     Returns:
         The call that builds the object (None where its target is wrong) and every problem found.
     """
-    try:
-        target = arguments.locate(settings.get("_target_"), _join(key, "_target_"))
-    except InvalidConfig as error:
-        return None, list(error.problems)
+    target = implied
+    if target is None or "_target_" in settings:
+        try:
+            target = arguments.locate(settings.get("_target_"), _join(key, "_target_"))
+        except InvalidConfig as error:
+            return None, list(error.problems)
     partial = bool(settings.get("_partial_", False))
     given = {n: v for n, v in settings.items() if n not in ("_target_", "_partial_")}
     problems = arguments.check_names(target, given, key, partial=partial)
@@ -75,15 +108,19 @@ def require(settings: Mapping[str, Any], key: str = "") -> Any:
 
 
 def _read_value(hint: object, value: object, key: str) -> tuple[object, list[Problem]]:
-    if isinstance(value, Mapping) and "_target_" in value:
-        call, problems = read(value, key)
+    kind = arguments.dataclass_of(hint)
+    if _has_target(value) or (isinstance(value, Mapping) and kind is not None):
+        assert isinstance(value, Mapping)
+        # What is switched off by null needs no `_target_` to be switched on.
+        call, problems = read(value, key, kind if arguments.is_optional(hint) else None)
         return call, problems + (_wrong_kind(hint, call, key) if call else [])
-    if isinstance(value, list) and any(_has_target(item) for item in value):
-        pairs = [_read_value(None, item, f"{key}.{i}") for i, item in enumerate(value)]
-        return tuple(item for item, _ in pairs), [p for _, found in pairs for p in found]
-    if isinstance(value, Mapping) and any(_has_target(item) for item in value.values()):
-        named = {n: _read_value(None, item, f"{key}.{n}") for n, item in value.items()}
-        return {n: item for n, (item, _) in named.items()}, [
+    item = arguments.item_hint(hint)
+    if isinstance(value, list) and any(map(_has_target, value)):
+        pairs = [_read_value(item, part, f"{key}.{i}") for i, part in enumerate(value)]
+        return tuple(part for part, _ in pairs), [p for _, found in pairs for p in found]
+    if isinstance(value, Mapping) and any(map(_has_target, value.values())):
+        named = {n: _read_value(item, part, f"{key}.{n}") for n, part in value.items()}
+        return {n: part for n, (part, _) in named.items()}, [
             p for _, found in named.values() for p in found
         ]
     return arguments.check_value(hint, value, key)
@@ -91,12 +128,41 @@ def _read_value(hint: object, value: object, key: str) -> tuple[object, list[Pro
 
 def _wrong_kind(hint: object, call: Call, key: str) -> list[Problem]:
     """A class where another class is wanted, e.g. an optimizer's file under `trainer`."""
-    if not inspect.isclass(hint) or not inspect.isclass(call.target) or call.partial:
+    wanted = arguments.alternatives(hint)
+    if not wanted or not all(_is_plain_class(part) for part in wanted):
         return []
-    if getattr(hint, "_is_protocol", False) or issubclass(call.target, hint):
+    if not inspect.isclass(call.target) or call.partial or issubclass(call.target, wanted):
         return []
-    name = f"{call.target.__module__}.{call.target.__qualname__}"
-    return [Problem(_join(key, "_target_"), name, f"a {hint.__module__}.{hint.__qualname__}")]
+    expected = " or ".join(f"a {_full_name(part)}" for part in wanted)
+    return [Problem(_join(key, "_target_"), _full_name(call.target), expected)]
+
+
+def _misfit(hint: object, built: object, call: Call) -> list[Problem]:
+    """An object that was built and is not what is wanted, as a function may return anything."""
+    wanted = arguments.alternatives(hint)
+    lacking = [_lacking(part, built) for part in wanted]
+    if not wanted or None in lacking:
+        return []
+    place = _join(call.key, "_target_")
+    expected = " or ".join(arguments.an(part.__name__) for part in wanted)
+    said = f"it gives {arguments.an(type(built).__name__)}{lacking[0]}"
+    return [Problem(place, _full_name(call.target), expected, said)]
+
+
+def _lacking(kind: Any, built: object) -> str | None:
+    """Why `built` is no `kind`; None where it is, or where that cannot be said."""
+    if getattr(kind, "_is_protocol", False):
+        missing = sorted(n for n in get_protocol_members(kind) if not hasattr(built, n))
+        return f" without {', '.join(missing)}" if missing else None
+    return "" if _is_plain_class(kind) and not isinstance(built, kind) else None
+
+
+def _is_plain_class(hint: object) -> bool:
+    return inspect.isclass(hint) and not getattr(hint, "_is_protocol", False)
+
+
+def _full_name(target: Any) -> str:
+    return f"{target.__module__}.{getattr(target, '__qualname__', target)}"
 
 
 def _built(value: Any, problems: list[Problem]) -> Any:

@@ -1,6 +1,8 @@
 """The frame of every command: Hydra composes, one function runs, mistakes are plain lines."""
 
+import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,11 +15,13 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from framework.config.diagnose import as_plain, diagnose
+from framework.config.diagnose import as_plain, diagnose, plain
 from framework.config.problem import InvalidConfig, Problem
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"
 USAGE_ERROR = 2
+INTERRUPTED = 130
+_NOT_TEXT = re.compile(r"nan|inf|true|false|[\d.e_+-]+", re.IGNORECASE)
 Prepared = TypeVar("Prepared")
 
 
@@ -43,32 +47,37 @@ def command(
         act: does the work; returns the exit code.
 
     Returns:
-        The exit code: that of `act`, or 2 with one line for each mistake of the user's.
+        The exit code: the highest that `act` gave, 2 with one line for each mistake of the
+        user's, or 130 after Ctrl-C.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing its own
-    codes: list[int] = []
+    jobs: list[_Job] = []
 
     def run(config: DictConfig) -> int:
-        composed = _plain(config)
+        jobs.append(job := _Job.started())
         try:
-            codes.append(act(prepare(composed), composed))
+            composed = _plain(config)
+            job.code = act(prepare(composed), composed)
         except InvalidConfig as error:
-            codes.append(report(error.problems))
-        return codes[-1]
+            job.code = report(error.problems)
+        except OmegaConfBaseException as error:
+            job.code = report([plain(error)])
+        return job.code
 
+    words = sys.argv[1:]
+    sys.argv[1:] = [_quoted(word, _config_dir(words)) for word in words]
     try:
         hydra.main(config_path=str(CONFIGS), config_name=name, version_base="1.3")(run)()
-    except (HydraException, OmegaConfBaseException) as error:
-        words = sys.argv[1:]
-        overrides = [word for word in words if "=" in word and not word.startswith("-")]
-        problems, rest = diagnose(overrides, CONFIGS, name, _config_dir(words), error)
-        if rest is not None:
-            try:
-                prepare(Composed(rest, tuple(overrides), {}, None))
-            except InvalidConfig as others:
-                problems += others.problems
-        return report(problems)
-    return max(codes, default=0)
+    except (HydraException, OmegaConfBaseException, TypeError, ValueError) as error:
+        if jobs:  # not Hydra's
+            raise
+        return _explain(error, prepare, name)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    if jobs and all(job.code == USAGE_ERROR for job in jobs):
+        _tidy(jobs)
+    return max((job.code for job in jobs), default=0)
 
 
 def report(problems: Sequence[Problem]) -> int:
@@ -80,14 +89,70 @@ def report(problems: Sequence[Problem]) -> int:
     return USAGE_ERROR
 
 
+@dataclass
+class _Job:
+    """One of the runs of a command, of which `--multirun` makes several."""
+
+    sweep: Path | None
+    directory: Path
+    code: int = 0
+
+    @classmethod
+    def started(cls) -> "_Job":
+        """The one that Hydra has begun."""
+        state = HydraConfig.get()
+        swept = state.mode is not None and state.mode.name == "MULTIRUN"
+        return cls(Path(state.sweep.dir) if swept else None, Path(state.runtime.output_dir))
+
+
+def _explain(error: Exception, prepare: Callable[[Composed], Any], name: str) -> int:
+    """Every mistake on the command line, Hydra having stopped at the first."""
+    words = sys.argv[1:]
+    overrides = [word for word in words if "=" in word and not word.startswith("-")]
+    problems, rest = diagnose(overrides, CONFIGS, name, _config_dir(words), error)
+    if rest is not None:
+        try:
+            prepare(Composed(rest, tuple(overrides), {}, None))
+        except InvalidConfig as others:
+            problems += others.problems
+    return report(problems)
+
+
+def _tidy(jobs: Sequence[_Job]) -> None:
+    """Takes away what Hydra made for a sweep none of whose jobs could start."""
+    sweep = jobs[0].sweep
+    if sweep is None or any(any(job.directory.glob("*")) for job in jobs):
+        return
+    with contextlib.suppress(OSError):  # something else is there
+        (sweep / "multirun.yaml").unlink(missing_ok=True)
+        folders = {parent for job in jobs for parent in (job.directory, *job.directory.parents)}
+        for folder in sorted(folders, reverse=True):
+            if folder.is_relative_to(sweep.absolute()):
+                folder.rmdir()
+
+
+def _quoted(word: str, extra: Path | None) -> str:
+    """`debug=nan` as `debug='nan'`: a choice of a group is text, also where it looks like a number.
+
+    `debug=null` is `~debug`: no choice.
+    """
+    group, equals, choice = word.partition("=")
+    folders = [folder / group for folder in (CONFIGS, extra) if folder is not None]
+    if not group or not equals or not any(folder.is_dir() for folder in folders):
+        return word
+    if choice == "null":
+        return f"~{group}"
+    named = any((folder / f"{choice}.yaml").is_file() for folder in folders)
+    return f"{group}='{choice}'" if named and _NOT_TEXT.fullmatch(choice) else word
+
+
 def _plain(config: DictConfig) -> Composed:
-    state = HydraConfig.get()
-    swept = state.mode is not None and state.mode.name == "MULTIRUN"
+    state, job = HydraConfig.get(), _Job.started()
     return Composed(
         settings=as_plain(config),
         overrides=tuple(state.overrides.task),
         choices={k: str(v) for k, v in state.runtime.choices.items() if "/" not in k},
-        sweep_directory=Path(state.runtime.output_dir) if swept else None,
+        sweep_directory=job.directory if job.sweep else None,
     )
 
 

@@ -52,13 +52,14 @@ def diagnose(
             problems += [problem] if problem else []
         try:
             config = compose(name, overrides=search + choices)
-            found = [(override, _wrong_key(config, override)) for override in values]
+            groups = loader.get_group_options("", ObjectType.GROUP, name, search)
+            found = [(override, _wrong_key(config, override, groups)) for override in values]
             right = [override.input_line or "" for override, problem in found if problem is None]
             problems += [problem for _, problem in found if problem is not None]
             settings = as_plain(compose(name, overrides=search + choices + right))
         except (HydraException, OmegaConfBaseException) as error:
-            return problems or [_plain(error)], None
-    return problems or [_plain(cause)], settings
+            return problems or [plain(error)], None
+    return problems or [plain(cause)], settings
 
 
 def as_plain(config: DictConfig) -> dict[str, Any]:
@@ -70,29 +71,37 @@ def as_plain(config: DictConfig) -> dict[str, Any]:
 
 def _parsed(text: str) -> tuple[Override | None, Problem | None]:
     try:
-        return OverridesParser.create().parse_override(text), None
+        override = OverridesParser.create().parse_override(text)
+        reason = "the key is missing"
     except HydraException as error:
-        reason = str(error).splitlines()[0]
-        return None, Problem("command line", text, "key=value in Hydra's syntax", reason)
+        override, reason = None, str(error).splitlines()[0]
+    if override is not None and override.key_or_group:
+        return override, None
+    return None, Problem("command line", text, "key=value in Hydra's syntax", reason)
 
 
 def _wrong_choice(
     loader: ConfigLoader, override: Override, name: str, search: list[str]
 ) -> Problem | None:
     group = override.key_or_group
-    if override.is_sweep_override():
+    if override.is_sweep_override() or override.is_delete():
         return None
     choices = loader.get_group_options(group, ObjectType.CONFIG, name, search)
     value = override.value()
     for choice in value if isinstance(value, list) else [value]:
-        if choice is not None and str(choice) not in choices:
+        if isinstance(choice, dict):
+            continue  # the group's content, not a choice
+        # Written nan, true or 3, a choice is no text to Hydra.
+        if not isinstance(choice, str) or choice not in choices:
             hint = nearest(str(choice), choices)
+            if str(choice) in choices:
+                hint = f"in a list, write it in quotes: '{choice}'"
             return Problem(group, choice, f"a choice of the group '{group}'", hint)
     return None
 
 
-def _wrong_key(config: DictConfig, override: Override) -> Problem | None:
-    """A key that the composed config does not have."""
+def _wrong_key(config: DictConfig, override: Override, groups: Sequence[str]) -> Problem | None:
+    """A key that the composed config does not have, nor is a group."""
     if override.is_add() or override.key_or_group.startswith("hydra"):
         return None
     walked: list[str] = []
@@ -100,15 +109,23 @@ def _wrong_key(config: DictConfig, override: Override) -> Problem | None:
         node = OmegaConf.select(config, ".".join(walked)) if walked else config
         names = [str(key) for key in node] if isinstance(node, DictConfig) else []
         if part not in names:
-            expected = f"a key of '{'.'.join(walked)}'" if walked else "a key of the experiment"
+            above = ".".join(walked)
+            expected = f"a key of '{above}'" if walked else "a key or a group of the experiment"
+            known = {*names, *(() if walked else groups)}
+            hint = nearest(part, [name for name in known if not name.startswith("_")])
+            if walked and node is None:
+                hint = f"{above} is null: give it whole, as {above}={{{part}: …}}"
             shown = override.get_value_element_as_str()
-            hint = nearest(part, [known for known in names if not known.startswith("_")])
             return Problem(override.key_or_group, shown, expected, hint)
         walked.append(part)
     return None
 
 
-def _plain(error: Exception) -> Problem:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return Problem("config", lines[0] if lines else type(error).__name__,
-                   "settings that Hydra can compose", "; ".join(lines[1:3]))
+def plain(error: Exception) -> Problem:
+    """What Hydra or OmegaConf raised, in a line."""
+    text = "\n".join(str(part) for part in (error, error.__cause__) if part is not None)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    first = lines[0] if lines else type(error).__name__
+    rest = [line for line in dict.fromkeys(lines) if line != first and "://" not in line]
+    hint = "; ".join(rest)
+    return Problem("config", first, "settings that Hydra can compose", hint[:300])

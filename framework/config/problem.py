@@ -1,8 +1,10 @@
 """What is wrong with a user's configuration, one plain line each."""
 
 import difflib
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Problem:
         return f"{line}; {self.hint}" if self.hint else line
 
 
-class InvalidConfig(Exception):
+class InvalidConfig(Exception):  # noqa: N818
     """A user's mistake, or several: reported together, exit code 2, no traceback."""
 
     def __init__(self, *problems: Problem) -> None:
@@ -41,6 +43,17 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     if known and (len(known) <= 20 or not close):
         parts.append(f"choices: {', '.join(known[:40])}")
     return " ".join(parts)
+
+
+def blame(error: BaseException) -> str:
+    """What was raised in one line, with the last place on the way that is no library's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    foreign = ("site-packages", "<frozen", "<string>")
+    own = [f for f in frames if not any(part in f.filename for part in foreign)]
+    text = next(iter(str(error).strip().splitlines()), "")
+    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    return said + place
 
 
 def _shown(value: object) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import yaml
 
-from framework.config import InvalidConfig, Problem
+from framework.config import FolderPath, Problem
 
 # Where and how a run goes on, not what is trained: free to differ when a run is continued.
 _NOT_COMPARED = ("run", "tracker")
@@ -25,8 +25,8 @@ class RunOptions:
     the same configuration; `allow_changes` also one whose configuration was changed on purpose.
     """
 
-    dir: Path | None = None
-    root: Path = Path("runs")
+    dir: FolderPath | None = None
+    root: FolderPath = Path("runs")
     resume: Literal["same_config", "allow_changes"] = "same_config"
 
     def path(self, experiment: str) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from framework.config import InvalidConfig
-from framework.config.build import Call, read
+from framework.config.build import read
 from framework.train.checks import check_parts
 from framework.train.experiment import Experiment
 
@@ -20,16 +20,16 @@ def assemble(settings: Mapping[str, Any]) -> Experiment:
         raise InvalidConfig(*problems)
     parts: dict[str, Any] = {"config": settings}
     faulty = {problem.key.split(".")[0] for problem in problems}
-    for name, value in call.arguments.items():
+    for name in call.arguments:
         if name in faulty:
             continue
         try:
-            parts[name] = value() if isinstance(value, Call) else value
+            parts[name] = call.part(name)
         except InvalidConfig as error:
             problems += error.problems
     problems += check_parts(parts)
     if problems:
-        raise InvalidConfig(*dict.fromkeys(problems))
+        raise InvalidConfig(*(p for i, p in enumerate(problems) if p not in problems[:i]))
     experiment = call.target(**{n: v for n, v in parts.items() if n != "config"})
     assert isinstance(experiment, Experiment)
     return experiment

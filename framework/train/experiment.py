@@ -1,5 +1,6 @@
 """The object tree that one composed config builds."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from flax import nnx
 
 from framework.checkpoint import CheckpointOptions
-from framework.config import NonNegativeInt
+from framework.config import FolderName, Seed
+from framework.config.arguments import parameters_of
 from framework.data import Data
 from framework.models.network import Network
 from framework.optim import Optimizer
@@ -24,7 +26,7 @@ from framework.train.state import Values
 class Experiment:
     """One experiment: any part of it can be replaced from the command line."""
 
-    name: str
+    name: FolderName
     data: Data
     task: Task
     model: Callable[..., nnx.Module]
@@ -37,7 +39,7 @@ class Experiment:
     evaluation: EvaluationOptions
     tracker: TrackerOptions
     run: RunOptions
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     def network(self) -> Network:
         """The model, fitted to the data's inputs and the task's outputs; allocates nothing.
@@ -74,9 +76,7 @@ def build_model(
     model: Callable[..., nnx.Module], supplied: dict[str, Any], rngs: nnx.Rngs
 ) -> nnx.Module:
     """Calls a model's constructor with what it takes of `supplied`; what the config gives stands."""
-    import inspect
-
-    parameters = inspect.signature(model).parameters
+    parameters = parameters_of(getattr(model, "func", model))
     open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     given = getattr(model, "keywords", {})
     taken = {
