@@ -6,6 +6,8 @@ from framework.models.inputs import Fields, Inputs
 from framework.models.mlp import MLP
 from framework.models.network import Network
 from framework.models.pool import max_pool
+from framework.models.resnet import ResNet
+from framework.models.table import TableModel
 
 __all__ = [
     "CNN",
@@ -16,5 +18,7 @@ __all__ = [
     "Hyperparameter",
     "Inputs",
     "Network",
+    "ResNet",
+    "TableModel",
     "max_pool",
 ]

@@ -40,7 +40,9 @@ class Regression:
         if spec.labels.kind != "number":
             task = {"class": "classification"}.get(spec.labels.kind, spec.labels.kind)
             expected = f"a task for labels of kind {spec.labels.kind}"
-            return [Problem("_target_", "framework.tasks.Regression", expected, f"task={task}")]
+            return [
+                Problem("_target_", "framework.tasks.Regression", expected, f"choose task={task}")
+            ]
         width = spec.labels.width
         return [
             Problem(name, list(value), f"one number, or one for each of the {width} targets")

@@ -1,0 +1,44 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from framework.config import InvalidConfig
+from framework.models import Network, ResNet
+from framework.spec import Field
+
+IMAGENET = Field((224, 224, 3), "float32")
+
+
+# The numbers of torchvision.models.resnet18, resnet34 and resnet50.
+@pytest.mark.parametrize(
+    ("depth", "parameters"), [(18, 11_689_512), (34, 21_797_672), (50, 25_557_032)]
+)
+def test_as_many_parameters_as_published(depth, parameters):
+    net = Network.of(lambda r: ResNet(depth, inputs=IMAGENET, outputs=1000, rngs=r))
+    assert sum(s.size for s in net.shapes.values()) == parameters
+
+
+@pytest.mark.parametrize(("stem", "size", "last"), [("imagenet", 64, 2), ("cifar", 32, 4)])
+def test_resolution_of_the_stages(stem, size, last):
+    field = Field((size, size, 3), "float32")
+    model = ResNet(18, width=2, stem=stem, inputs=field, outputs=3, rngs=nnx.Rngs(0))
+    x = model.convolution(jnp.zeros((1, size, size, 3)))
+    assert x.shape[1] == (size // 2 if stem == "imagenet" else size)
+    if stem == "imagenet":
+        x = x[:, ::2, ::2]
+    for block in model.blocks:
+        x = block(x, train=False)
+    assert x.shape == (1, last, last, 16)
+
+
+def test_residual_blocks_start_as_the_identity():
+    model = ResNet(18, width=4, stem="cifar", inputs=IMAGENET, outputs=3, rngs=nnx.Rngs(0))
+    x = jax.nn.relu(jax.random.normal(jax.random.key(0), (2, 8, 8, 4)))
+    np.testing.assert_array_equal(model.blocks[0](x, train=True), x)
+
+
+def test_only_images():
+    with pytest.raises(InvalidConfig, match="model=mlp"):
+        ResNet(inputs=Field((3,), "float32"), outputs=3, rngs=nnx.Rngs(0))
