@@ -13,6 +13,7 @@ import yaml
 
 from framework.config import FolderPath, Problem
 
+SUMMARY = "summary.json"
 # Where and how a run goes on, not what is trained: free to differ when a run is continued.
 _NOT_COMPARED = ("run", "tracker")
 
@@ -40,6 +41,18 @@ class RunOptions:
             for number in range(10_000)
             if not (path := folder / (f"{stamp}-{number}" if number else stamp)).exists()
         )
+
+    def make(self, experiment: str) -> Path:
+        """As `path`, and made: runs that start in the same second get a directory each."""
+        while True:
+            path = self.path(experiment)
+            try:
+                path.mkdir(parents=True, exist_ok=self.dir is not None)
+            except FileExistsError:
+                if self.dir is not None:
+                    raise
+            else:
+                return path
 
 
 @dataclass(frozen=True)
@@ -70,10 +83,13 @@ class RunDirectory:
                 Problem("run.dir", self.path, f"a place that can be written ({where} cannot)",
                         "change its permissions or choose another directory")
             ]
-        saved = self.path / "config.yaml"
-        if not saved.exists() or options.resume == "allow_changes":
+        if options.resume == "allow_changes":
             return []
-        changes = differences(yaml.safe_load(saved.read_text()) or {}, config)
+        try:
+            changes = self.changes(config)
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            said = str(error).splitlines()[0]
+            return [Problem("run.dir", self.path, "a run whose config.yaml can be read", said)]
         if not changes:
             return []
         return [
@@ -81,6 +97,43 @@ class RunDirectory:
                     f"it differs in {', '.join(changes)}; choose another directory, or "
                     "run.resume=allow_changes to continue with the new values")
         ]
+
+    def changes(self, config: Mapping[str, Any]) -> list[str]:
+        """What `config` changes about the run that is here; nothing where there is none."""
+        file = self.path / "config.yaml"
+        saved = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
+        if saved is not None and not isinstance(saved, dict):
+            raise ValueError("it holds no settings")
+        return differences(saved, config) if saved else []
+
+    def check_data(self, fingerprint: str, options: RunOptions) -> list[Problem]:
+        """Data that are no longer what the run here was begun with; writes nothing."""
+        saved = (self.read_json("data.json") or {}).get("fingerprint")
+        if saved in (None, fingerprint) or options.resume == "allow_changes":
+            return []
+        return [
+            Problem("run.dir", self.path, "a run on the same data",
+                    f"their content has changed (fingerprint {saved[:8]} → {fingerprint[:8]}); "
+                    "choose another directory, or run.resume=allow_changes")
+        ]
+
+    def lock(self) -> Any:
+        """Keeps other processes of this machine out until the returned file is closed.
+
+        Raises:
+            BlockingIOError: another process trains here.
+        """
+        import fcntl
+
+        file = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise
+        except OSError:  # a file system without locks
+            pass
+        return file
 
     def begin(
         self,
@@ -91,6 +144,7 @@ class RunDirectory:
     ) -> None:
         """Writes what is run, on what and with which data; the first step comes after."""
         self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / SUMMARY).unlink(missing_ok=True)  # a complete run that is continued is not so
         write_text(self.path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
         write_text(self.path / "overrides.yaml", yaml.safe_dump(list(overrides)))
         self.write_json("environment.json", environment)
@@ -101,9 +155,12 @@ class RunDirectory:
         write_text(self.path / name, json.dumps(value, indent=2, default=str) + "\n")
 
     def read_json(self, name: str) -> Any:
-        """The content of the JSON file `name`; None where there is none."""
+        """The content of the JSON file `name`; None where there is none, or none that is whole."""
         file = self.path / name
-        return json.loads(file.read_text()) if file.exists() else None
+        try:
+            return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        except ValueError:
+            return None
 
 
 def write_text(path: Path, text: str) -> None:

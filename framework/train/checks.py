@@ -14,11 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from framework.config import InvalidConfig, Problem, nearest
+from framework.config import InvalidConfig, Problem, blame, nearest
+from framework.config.arguments import parameters_of
 from framework.data import Data
+from framework.data.augment import AcrossExamples
 from framework.models.network import Network
 from framework.parallel import MeshOptions
 from framework.parallel.rules import partition
+from framework.run import RunDirectory
 from framework.train.experiment import build_model
 from framework.train.options import EvaluationOptions, Trainer
 
@@ -109,6 +112,47 @@ def metrics_exist(
                           "set evaluation.every")
 
 
+def best_can_be_known(checkpoint: Any, evaluation: EvaluationOptions) -> Iterable[Problem]:
+    """Checkpoints are made where the metric that ranks them is measured."""
+    if evaluation.weights == "best":
+        needed = {
+            "checkpoint.metric": checkpoint.metric,
+            "checkpoint.every": checkpoint.every,
+            "checkpoint.keep_best": checkpoint.keep_best,
+            "evaluation.every": evaluation.every,
+        }
+        for key, value in needed.items():
+            if not value:
+                expected = "a metric's name" if key.endswith("metric") else "a positive number"
+                yield Problem(key, value, expected, "evaluation.weights=best needs it")
+    ranked = checkpoint.metric is not None and checkpoint.keep_best > 0
+    if ranked and checkpoint.every and evaluation.every and checkpoint.every % evaluation.every:
+        yield Problem("checkpoint.every", checkpoint.every,
+                      f"a multiple of evaluation.every={evaluation.every}",
+                      f"checkpoint.metric={checkpoint.metric} is measured there")
+
+
+def augmentations_fit(data: Data) -> Iterable[Problem]:
+    """Every augmentation runs on this data's examples."""
+    rows = np.arange(min(2, len(data.splits.get("train", ()))))
+    if not data.augmentations or not len(rows):
+        return
+    batch: dict[str, Any] = {**data.splits["train"].gather(rows), "index": rows.astype(np.int32)}
+    for place, augmentation in enumerate(data.augmentations):
+        key = f"data.augmentations.{place}"
+        try:
+            if isinstance(augmentation, AcrossExamples):
+                augmentation = augmentation.bind(data.spec)
+            batch = augmentation(batch, rows.astype(np.uint64))
+        except InvalidConfig as error:
+            yield from error.under(key).problems
+            return
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            name = getattr(augmentation, "__qualname__", type(augmentation).__qualname__)
+            yield Problem(key, name, "an augmentation that runs on these data", blame(error))
+            return
+
+
 def mesh_is_sound(mesh: MeshOptions) -> Iterable[Problem]:
     """What can be said of the mesh whatever the devices."""
     return mesh.check()
@@ -116,15 +160,28 @@ def mesh_is_sound(mesh: MeshOptions) -> Iterable[Problem]:
 
 def run_directory_is_free(run: Any, name: str, config: Mapping[str, Any]) -> Iterable[Problem]:
     """The run directory can be written and holds no other run."""
-    from framework.run import RunDirectory
-
     return RunDirectory(run.path(name)).check(config, run)
 
 
+def data_are_the_same(run: Any, name: str, data: Data) -> Iterable[Problem]:
+    """A run that is continued goes on with the data it was begun with."""
+    return RunDirectory(run.path(name)).check_data(data.fingerprint, run)
+
+
 def optimizer_fits(optimizer: Any, network: Network) -> Iterable[Problem]:
-    """Patterns on parameter paths match something."""
+    """Patterns on parameter paths match something, and the rule is one."""
     check = getattr(optimizer, "check", None)
-    return _under("optimizer", check(tuple(network.shapes))) if check else ()
+    yield from _under("optimizer", check(tuple(network.shapes))) if check else ()
+    expected = "an Optax transformation without a learning rate, such as optax.scale_by_adam"
+    factory = getattr(getattr(optimizer, "rule", None), "factory", None)
+    if factory is not None and "learning_rate" in parameters_of(factory):
+        yield Problem("optimizer.rule", getattr(factory, "__qualname__", factory), expected)
+        return
+    try:
+        jax.eval_shape(lambda p: optimizer.transformation(1.0, p).init(p), network.shapes)
+    except (TypeError, ValueError, AttributeError) as error:
+        name = getattr(factory, "__qualname__", type(factory).__qualname__)
+        yield Problem("optimizer.rule", name, expected, blame(error))
 
 
 def outputs_fit(
@@ -146,9 +203,8 @@ def outputs_fit(
     except InvalidConfig as error:
         yield from error.under("model").problems
         return
-    except (TypeError, ValueError, ZeroDivisionError) as error:
-        yield Problem("model", name, "a model that runs on this data's inputs",
-                      f"{type(error).__name__}: {str(error).splitlines()[0]}")
+    except (TypeError, ValueError, LookupError, AttributeError, ZeroDivisionError) as error:
+        yield Problem("model", name, "a model that runs on this data's inputs", blame(error))
         return
     wanted = task.outputs(data.spec)
     given = getattr(outputs, "shape", (None,))[-1]
@@ -170,9 +226,9 @@ def mesh_fits_devices(
         return
     parts = shards * trainer.accumulate
     if data.batch_size % parts:
-        accumulated = f" × trainer.accumulate={trainer.accumulate}" if trainer.accumulate > 1 else ""
-        yield Problem("data.batch_size", data.batch_size,
-                      f"a multiple of {parts} ({shards} batch shards of the mesh{accumulated})")
+        factors = f"{shards} batch shards of the mesh"
+        factors += f" × trainer.accumulate={trainer.accumulate}" if trainer.accumulate > 1 else ""
+        yield Problem("data.batch_size", data.batch_size, f"a multiple of {parts} ({factors})")
     size = evaluation.batch_size
     if size is not None and size % shards:
         yield Problem("evaluation.batch_size", size, f"a multiple of {shards} (the mesh's shards)")
@@ -197,7 +253,7 @@ def parameters_divide(network: Network, mesh: MeshOptions, devices: int) -> Iter
 
 CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (
     splits_exist, batch_fits_split, intervals_divide, schedule_fits, task_fits, metrics_exist,
-    mesh_is_sound, run_directory_is_free,
+    mesh_is_sound, run_directory_is_free, data_are_the_same, best_can_be_known, augmentations_fit,
 )  # fmt: skip
 NETWORK_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (optimizer_fits, outputs_fit)
 DEVICE_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (mesh_fits_devices, parameters_divide)
@@ -227,7 +283,7 @@ def _network(parts: Mapping[str, Any]) -> tuple[Network | None, list[Problem]]:
         return None, list(error.under("model").problems)
     except (TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
         name = getattr(getattr(model, "func", model), "__qualname__", model)
-        hint = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        hint = blame(error)
         if inspect.isclass(type(model)) and isinstance(model, nnx.Module):
             hint = "add `_partial_: true` to its file: the framework gives it its sizes"
         return None, [Problem("model", name, "a model for this data's inputs", hint)]

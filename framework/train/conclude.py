@@ -3,6 +3,7 @@
 import shlex
 
 import jax
+from rich.console import Console
 
 from framework.data import evaluation_batches, on_mesh
 from framework.evaluation import (
@@ -14,6 +15,7 @@ from framework.evaluation import (
     write_report,
 )
 from framework.parallel import batch_putter
+from framework.run import SUMMARY, RunDirectory
 from framework.train.setting import Setting
 from framework.train.state import TrainState
 
@@ -50,15 +52,19 @@ def conclude(setting: Setting, state: TrainState, step: int, stopped: str | None
         results |= {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
     setting.tracker.hyperparameters(_swept(setting), results)
     setting.checkpoints.wait()
+    summary = {"step": step, "stopped": stopped, "weights": source, "metrics": results}
+    directory.write_json(SUMMARY, {"complete": False, **summary})  # which the report reads
     report = write_report(directory.path)
     setting.tracker.artifact("report", "report", report)
     # Last: a run that was killed before this is concluded again.
-    directory.write_json(
-        "summary.json",
-        {"complete": True, "step": step, "stopped": stopped, "weights": source, "metrics": results},
-    )
+    directory.write_json(SUMMARY, {"complete": True, **summary})
+    say_where(console, directory)
+
+
+def say_where(console: Console, directory: RunDirectory) -> None:
+    """The last lines of a run: what to look at next."""
     console.print(f"\nRun       {directory.path}")
-    console.print(f"Report    {report}")
+    console.print(f"Report    {directory.report}")
     console.print(f"Curves    tensorboard --logdir {shlex.quote(str(directory.path.parent))}")
 
 

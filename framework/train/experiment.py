@@ -75,7 +75,7 @@ class Experiment:
 def build_model(
     model: Callable[..., nnx.Module], supplied: dict[str, Any], rngs: nnx.Rngs
 ) -> nnx.Module:
-    """Calls a model's constructor with what it takes of `supplied`; what the config gives stands."""
+    """Calls a model's constructor with what it takes of `supplied` and the config does not give."""
     parameters = parameters_of(getattr(model, "func", model))
     open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     given = getattr(model, "keywords", {})

@@ -34,23 +34,28 @@ class Program:
 
     def abstract_state(self, values: Values) -> TrainState:
         """Shapes, types and shardings of the state: what a checkpoint is restored into."""
-        make = initialiser(self.network, self.precision)
-        shapes = jax.eval_shape(make, np.uint32(0), values)
-        return jax.tree.map(
+        shapes = jax.eval_shape(self._initialise, np.uint32(0), as_arrays(values))
+        abstract: TrainState = jax.tree.map(
             lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
             shapes,
             state_shardings(shapes, self.network.axes, self.mesh_options, self.mesh),
         )
+        return abstract
 
     def initial_state(self, values: Values, seed: int) -> TrainState:
         """A new state, each part of it made on the device where it lies."""
-        abstract = self.abstract_state(values)
         make = jax.jit(
-            initialiser(self.network, self.precision),
-            out_shardings=_shardings(abstract),
+            self._initialise,
+            out_shardings=_shardings(self.abstract_state(values)),
             compiler_options=_RUN_ONCE if self.mesh.devices.flat[0].platform == "cpu" else None,
         )
-        return make(np.uint32(seed), as_arrays(values))
+        state: TrainState = make(np.uint32(seed), as_arrays(values))
+        return state
+
+    @functools.cached_property
+    def _initialise(self) -> Callable[[Any, Values], TrainState]:
+        """One function for all who call it, so that JAX traces it once."""
+        return initialiser(self.network, self.precision)
 
     @functools.cached_property
     def step(self) -> Step:

@@ -1,5 +1,6 @@
 """One run from start to end: prepare, train, evaluate, report."""
 
+import contextlib
 import functools
 import logging
 import sys
@@ -9,18 +10,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
+from jax.sharding import Mesh
 from rich.console import Console
 
 from framework.checkpoint import Checkpoints
 from framework.config import InvalidConfig, Problem
 from framework.data import on_mesh, training_batches
 from framework.parallel import batch_putter, build_mesh
-from framework.run import RunDirectory, cache_directory, describe_environment
+from framework.run import SUMMARY, RunDirectory, cache_directory, describe_environment
 from framework.tracking import open_trackers
 from framework.train import steps_per_call
+from framework.train.beginning import begin
 from framework.train.checks import intervals
-from framework.train.conclude import conclude, evaluate_state
+from framework.train.conclude import conclude, evaluate_state, say_where
 from framework.train.experiment import Experiment
+from framework.train.faults import guarded
 from framework.train.listeners.interruption import REASON, interruptible
 from framework.train.listeners.profile import ProfileWindow
 from framework.train.listeners.progress import Progress, make_console
@@ -29,13 +33,13 @@ from framework.train.listeners.scalars import Scalars
 from framework.train.listeners.watch import StopEarly, Watch
 from framework.train.loop import Loop
 from framework.train.options import Trainer
-from framework.train.program import Program
 from framework.train.setting import Setting
 from framework.train.state import TrainState
 from framework.train.step import Batch
 from framework.train.summary import print_summary, summarise
 
 START_AGAIN = 75
+EARLY_STOPPING = "early_stopping"
 CALL_RECORD = "program.json"
 
 
@@ -47,57 +51,77 @@ def run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[s
         overrides: the command line's words, likewise.
 
     Returns:
-        0 when the run is complete, 75 when it was interrupted and saved: start it again.
+        0 when the run is complete, 75 when it was interrupted and saved: start it again; for the
+        faults of the world see `framework.train.faults`.
     """
+    return guarded(lambda: _run(experiment, config, overrides))
+
+
+def _run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[str]) -> int:
     console = make_console()
-    directory = RunDirectory(experiment.run.path(experiment.name))
-    if (directory.read_json("summary.json") or {}).get("complete"):
-        console.print(f"This run is complete: {directory.path}")
-        return 0
-    configure_jax(experiment.trainer)
-    mesh = build_mesh(experiment.mesh)
-    with jax.set_mesh(mesh):
-        checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint, warn=console.print)
-        # Importing Orbax takes a second that the first compilation can hide.
-        threading.Thread(target=checkpoints.warm_up, daemon=True).start()
-        _begin(directory, experiment, config, overrides)
-        program = experiment.program(experiment.network(), mesh)
-        state, start = _start(experiment, program, checkpoints, console)
-        summary = summarise(program.network, state)
-        directory.write_json("model.json", summary)
-        print_summary(console, experiment.name, summary, experiment, mesh)
-        tracker = open_trackers(
-            experiment.tracker,
-            directory.path,
-            config=config,
-            name=f"{experiment.name}/{directory.path.name}",
-            resume_step=start or None,
-            warn=lambda text: print(text, file=sys.stderr),
-        )
-        setting = Setting(experiment, directory, program, checkpoints, tracker, console)
-        complete = False
-        try:
-            state, step, stopped = train(setting, state, start)
-            interrupted = stopped is not None and stopped.startswith(REASON)
-            complete = not interrupted
-            if complete:
-                conclude(setting, state, step, stopped)
-            else:
-                console.print(f"Saved at step {step}: {stopped}. The same command with "
-                              f"run.dir={directory.path} continues.")
-        finally:
-            tracker.close(complete)
-            checkpoints.close()
+    directory = _made(experiment)
+    with _alone(directory):
+        if (directory.read_json(SUMMARY) or {}).get("complete") and not directory.changes(config):
+            console.print("This run is complete.")
+            say_where(console, directory)
+            return 0
+        configure_jax(experiment.trainer)
+        mesh = build_mesh(experiment.mesh)
+        with jax.set_mesh(mesh):
+            return _from_start_to_end(experiment, config, overrides, directory, mesh, console)
+
+
+def _from_start_to_end(
+    experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[str],
+    directory: RunDirectory, mesh: Mesh, console: Console,
+) -> int:  # fmt: skip
+    checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint, warn=console.print)
+    # Importing Orbax takes a second that the first compilation can hide.
+    threading.Thread(target=checkpoints.warm_up, daemon=True).start()
+    program = experiment.program(experiment.network(), mesh)
+    state, start, memory = begin(experiment, program, checkpoints, console)
+    # Not before: a configuration that does not fit the checkpoint must not take the place of
+    # the one that does.
+    _record(directory, experiment, config, overrides)
+    summary = summarise(program.network, state)
+    directory.write_json("model.json", summary)
+    print_summary(console, experiment.name, summary, experiment, mesh)
+    tracker = open_trackers(
+        experiment.tracker,
+        directory.path,
+        config=config,
+        name=f"{experiment.name}/{directory.path.name}",
+        resume_step=start or None,
+        warn=lambda text: print(text, file=sys.stderr),
+    )
+    setting = Setting(experiment, directory, program, checkpoints, tracker, console)
+    complete = False
+    try:
+        state, step, stopped = train(setting, state, start, memory=memory)
+        complete = stopped is None or not stopped.startswith(REASON)
+        if complete:
+            conclude(setting, state, step, stopped)
+        else:
+            checkpoints.wait()
+            console.print(_what_next(setting, step))
+    finally:
+        tracker.close(complete)
+        checkpoints.close()
     return 0 if complete else START_AGAIN
 
 
 def train(
-    setting: Setting, state: TrainState, start: int, listeners: Sequence[Any] = ()
+    setting: Setting,
+    state: TrainState,
+    start: int,
+    listeners: Sequence[Any] = (),
+    memory: Mapping[str, Any] | None = None,
 ) -> tuple[TrainState, int, str | None]:
     """Trains from step `start`; returns the state, the step reached and why it stopped early.
 
     Args:
         listeners: further ones, heard after the run's own.
+        memory: what was saved beside the state, for early stopping to go on from.
     """
     experiment, trainer = setting.experiment, setting.experiment.trainer
     abstract = setting.program.abstract_state(experiment.values())
@@ -106,12 +130,15 @@ def train(
         feed=lambda step, size: _feed(setting, step, size),
     )
     progress = Progress(setting.console, trainer.steps, start)
-    saving = Saving(loop, setting.checkpoints, experiment.checkpoint.every)
+    stopping = trainer.early_stopping and StopEarly(
+        loop, trainer.early_stopping, experiment.evaluation.split
+    )
+    saving = Saving(loop, setting.checkpoints, experiment.checkpoint.every,
+                    extra=lambda: {EARLY_STOPPING: stopping.remember()} if stopping else {})
     loop.listeners = [
         Scalars(setting.tracker, trainer.log_every, experiment.data.batch_size, progress.hear),
         progress,
-        *([StopEarly(loop, trainer.early_stopping, experiment.evaluation.split)]
-          if trainer.early_stopping else []),
+        *([stopping] if stopping else []),
         *([ProfileWindow(trainer.profile, setting.directory.path / "events")]
           if trainer.profile else []),
         Watch(loop, experiment.evaluation.every, experiment.evaluation.split,
@@ -119,9 +146,13 @@ def train(
         saving,
         *listeners,
     ]  # fmt: skip
+    if stopping and memory and EARLY_STOPPING in memory:
+        stopping.recall(memory[EARLY_STOPPING])
     begun = time.perf_counter()
     with interruptible(loop):
         state, step, size = _choose_size(setting, loop, state, start)
+        # Calls end where the intervals do, also after an interruption between two of them.
+        state, step = loop.advance(state, step, min(-(-step // size) * size, trainer.steps), 1)
         state, step = loop.advance(state, step, trainer.steps, size)
         state, step = loop.advance(state, step, trainer.steps, 1)
         loop.drain()
@@ -148,33 +179,50 @@ def configure_jax(trainer: Trainer) -> None:
         jax.config.update("jax_debug_nans", True)
 
 
-def _begin(
+def _made(experiment: Experiment) -> RunDirectory:
+    """The run directory, made where there is none."""
+    try:
+        return RunDirectory(experiment.run.make(experiment.name))
+    except OSError as error:
+        expected, hint = "a place that can be written", error.strerror or str(error)
+        key = "run.root" if experiment.run.dir is None else "run.dir"
+        place = experiment.run.root if experiment.run.dir is None else experiment.run.dir
+        raise InvalidConfig(Problem(key, place, expected, hint)) from error
+
+
+@contextlib.contextmanager
+def _alone(directory: RunDirectory) -> Iterator[None]:
+    """While inside, no other process may train in the directory, but for those of this run."""
+    if jax.distributed.is_initialized() and jax.process_index() != 0:
+        yield
+        return
+    try:
+        lock = directory.lock()
+    except BlockingIOError as error:
+        expected, hint = "a directory in which no other process trains", "wait or choose another"
+        raise InvalidConfig(Problem("run.dir", directory.path, expected, hint)) from error
+    with lock:
+        yield
+
+
+def _record(
     directory: RunDirectory,
     experiment: Experiment,
     config: Mapping[str, Any],
     overrides: Sequence[str],
 ) -> None:
+    """Writes what is run, on what, with which data."""
     environment = describe_environment(sys.argv)
-    try:
-        directory.begin(config, overrides, environment, _describe_data(experiment))
-    except OSError as error:
-        expected = "a place that can be written"
-        problem = Problem("run.dir", directory.path, expected, error.strerror or str(error))
-        raise InvalidConfig(problem) from error
+    directory.begin(config, overrides, environment, _describe_data(experiment))
 
 
-def _start(
-    experiment: Experiment, program: Program, checkpoints: Checkpoints, console: Console
-) -> tuple[TrainState, int]:
-    """The newest saved state, or a new one."""
-    values = experiment.values()
-    if checkpoints.directory.is_dir():
-        restored = checkpoints.restore_latest(program.abstract_state(values))
-        if restored is not None:
-            step, state, _ = restored
-            console.print(f"Continuing from step {step} of {checkpoints.directory.parent}")
-            return state, step
-    return program.initial_state(values, experiment.seed), 0
+def _what_next(setting: Setting, step: int) -> str:
+    """For whoever interrupted the run."""
+    if setting.experiment.checkpoint.every is None:
+        return "Nothing is saved, as checkpoint.every=null: the next start begins anew."
+    return (
+        f"Saved at step {step}. The same command with run.dir={setting.directory.path} continues."
+    )
 
 
 def _choose_size(
@@ -192,7 +240,8 @@ def _choose_size(
     every = intervals(trainer, experiment.evaluation, experiment.checkpoint)
     size = steps_per_call.candidate(every.values())
     state, step, chosen = steps_per_call.measure(loop, state, start, trainer.steps, size)
-    setting.directory.write_json(CALL_RECORD, {"steps_per_call": chosen})
+    if not loop.stopped:  # else it was not measured
+        setting.directory.write_json(CALL_RECORD, {"steps_per_call": chosen})
     return state, step, chosen
 
 
@@ -215,8 +264,12 @@ def _rows(experiment: Experiment) -> slice | None:
 
 
 def _watched(setting: Setting, state: TrainState) -> dict[str, float]:
-    evaluation = evaluate_state(setting, state, setting.experiment.evaluation.split)
-    return {name: value for name, value in evaluation.metrics.items() if "/" not in name}
+    """Metrics to watch: the overall ones, and those of a class that were asked for."""
+    experiment = setting.experiment
+    stopping = experiment.trainer.early_stopping
+    asked = {experiment.checkpoint.metric, stopping.metric if stopping else None}
+    metrics = evaluate_state(setting, state, experiment.evaluation.split).metrics
+    return {name: value for name, value in metrics.items() if "/" not in name or name in asked}
 
 
 def _describe_data(experiment: Experiment) -> dict[str, Any]:

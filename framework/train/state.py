@@ -61,7 +61,8 @@ def as_arrays(values: Values) -> Values:
     def convert(leaf: Any) -> Any:
         return jnp.asarray(leaf, jnp.float32) if isinstance(leaf, float) else jnp.asarray(leaf)
 
-    return jax.tree.map(convert, values)
+    arrays: Values = jax.tree.map(convert, values)
+    return arrays
 
 
 def initialiser(

@@ -112,4 +112,5 @@ def _averaged(state: TrainState, params: dict[str, jax.Array]) -> dict[str, jax.
         return None
     count = state.step.astype(jnp.float32)
     decay = jnp.minimum(state.values.average_decay, (1 + count) / (10 + count))
-    return optax.incremental_update(params, state.average, 1 - decay)
+    average: dict[str, jax.Array] = optax.incremental_update(params, state.average, 1 - decay)
+    return average

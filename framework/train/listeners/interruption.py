@@ -1,5 +1,6 @@
 """Ends a run on SIGTERM or SIGINT after the present step; a second SIGINT stops at once."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ def interruptible(loop: Loop) -> Iterator[None]:
         if loop.stopped is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         loop.stop(f"{REASON} by {signal.Signals(number).name}")
+        if number == signal.SIGINT:  # written past the buffers, which the signal may have cut off
+            os.write(2, b"Stopping after this step and saving; once more stops at once.\n")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

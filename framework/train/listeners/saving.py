@@ -1,7 +1,7 @@
 """Saves the state with its position in the data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from framework.checkpoint import Checkpoints
@@ -20,25 +20,26 @@ class Saving:
     loop: Loop
     checkpoints: Checkpoints
     every: int | None
-    _metrics: dict[str, float] = field(default_factory=dict)
+    extra: Callable[[], Mapping[str, Any]] = dict
+    _metrics: tuple[int, dict[str, float]] = (0, {})
     _saved: int | None = None
 
     def on_eval(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Keeps the metrics for the save at this step."""
-        del step
-        self._metrics = {name.split("/", 1)[1]: value for name, value in metrics.items()}
+        """Keeps the metrics for a save at this step."""
+        self._metrics = step, {name.split("/", 1)[1]: value for name, value in metrics.items()}
 
     def on_step(self, moment: Moment) -> None:
         """Saves at the interval, without waiting for the disk."""
         if moment.crosses(self.every):
             self.save(moment.step, moment.state)
-        self._metrics = {}
 
     def save(self, step: int, state: TrainState) -> None:
         """Saves now, unless this step was saved already."""
         if self._saved == step:
             return
-        extra: dict[str, Any] = {"step": step, "data_position": step}
-        self.checkpoints.save(step, state, extra, self._metrics)
-        self._saved = step
+        # Heard before: what was logged up to here must be on the disk when the save is.
         self.loop.emit("on_checkpoint", step)
+        measured, metrics = self._metrics
+        extra = {"step": step, "data_position": step, **self.extra()}
+        self.checkpoints.save(step, state, extra, metrics if measured == step else {})
+        self._saved = step

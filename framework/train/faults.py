@@ -1,0 +1,49 @@
+"""Faults of the world as plain lines: what happened, and what the next start will do."""
+
+import sys
+from collections.abc import Callable
+
+import jax
+
+from framework.checkpoint import CheckpointDamaged, CheckpointFailed, CheckpointMismatch
+
+FAULT = 1
+MISTAKE = 2
+STOPPED = 130
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Does `work`; a known fault of the world becomes a line on stderr and an exit code.
+
+    Anything else is a bug of ours and keeps its traceback.
+    """
+    try:
+        return work()
+    except CheckpointMismatch as error:
+        return _say(MISTAKE, f"{error}\nChoose another run.dir to start anew.")
+    except (CheckpointFailed, CheckpointDamaged) as error:
+        return _say(FAULT, str(error))
+    except FloatingPointError as error:
+        return _say(FAULT, f"Stopped at a number that is not finite: {_first_line(error)}")
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        return _say(FAULT, f"{error.strerror or _first_line(error)}{place}\n{CONTINUES}")
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return _say(FAULT, f"The device has too little memory: {_first_line(error)}\n"
+                           "A smaller data.batch_size, trainer.accumulate or mesh=fsdp needs less.")
+    except KeyboardInterrupt:
+        return _say(STOPPED, f"Stopped at once. {CONTINUES}")
+
+
+CONTINUES = "The same command with the same run.dir continues from the last checkpoint."
+
+
+def _say(code: int, text: str) -> int:
+    print(text, file=sys.stderr)
+    return code
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
