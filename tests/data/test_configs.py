@@ -66,9 +66,8 @@ def test_mistakes_are_found_before_anything_is_read() -> None:
 def test_augmentations_are_built_from_their_names(tmp_path: Path) -> None:
     make.idx_folder(tmp_path)
     names = "[{_target_: framework.data.RandomShift, pixels: 2},{_target_: framework.data.Mixup}]"
-    data = build.require(
-        settings("idx", f"data.path={tmp_path}", f"data.augmentations={names}"), "data"
-    )
+    given = settings("idx", f"data.path={tmp_path}", f"data.augmentations={names}")
+    data = build.require(given, "data")
     assert isinstance(data, Data)
     assert data.augmentations == (framework.data.RandomShift(2), framework.data.Mixup(0.2))
 
@@ -82,5 +81,6 @@ def test_the_named_sets_are_what_they_say(shared_data: Path) -> None:
 
 def test_what_is_no_augmentation_is_refused(tmp_path: Path) -> None:
     make.idx_folder(tmp_path)
-    with pytest.raises(InvalidConfig, match=r"data\.augmentations\.0=flip: expected an augment"):
-        build.require(settings("idx", f"data.path={tmp_path}", "data.augmentations=[flip]"), "data")
+    given = settings("idx", f"data.path={tmp_path}", "data.augmentations=[flip]")
+    with pytest.raises(InvalidConfig, match=r"augmentations\.0=flip: expected an Augmentation"):
+        build.require(given, "data")
