@@ -147,6 +147,10 @@ class FanOut:
         """What was chosen, and what came of it."""
         self._call("hyperparameters", dotted(values), dict(metrics))
 
+    def flush(self) -> None:
+        """Have everything so far handed to the operating system soon."""
+        self._call("flush")
+
     def close(self, succeeded: bool) -> None:
         """Finish all records; at most CLOSE_SECONDS, a second call does nothing."""
         if self._closed:

@@ -37,6 +37,9 @@ class Tracker(Protocol):
         May be called at the start, without metrics, and again at the end, with them.
         """
 
+    def flush(self) -> None:
+        """Have everything so far handed to the operating system soon."""
+
     def close(self, succeeded: bool) -> None:
         """Finish all records; at most half a minute."""
 

@@ -57,6 +57,12 @@ class Scalars:
         self.tracker.scalars(step, metrics)
         self._since, self._steps, self._waited = time.perf_counter(), 0, 0.0
 
+    def on_checkpoint(self, step: int) -> None:
+        """Has everything up to here written: a run continued from this step logs later ones."""
+        del step
+        self._flush()
+        self.tracker.flush()
+
     def on_end(self, step: int) -> None:
         """Logs what is still on its way."""
         del step
