@@ -1,10 +1,13 @@
 """Training, validation and test examples out of one set: seeded, and stratified where it can be."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from framework.config import InvalidConfig, Problem
+from framework.data.fingerprint import array_digest
+from framework.data.source import Source, Subset
 
 
 def divide(
@@ -20,7 +23,7 @@ def divide(
     [examples]) every class is divided in the same proportion, to within one example.
     """
     total = sum(fractions.values())
-    if total >= 1:
+    if fractions and total >= 1:
         raise InvalidConfig(
             Problem(
                 f"{next(iter(fractions))}_fraction",
@@ -38,6 +41,31 @@ def divide(
         if wanted > 0 and len(part) == 0:
             raise InvalidConfig(_empty(name, fractions, examples))
     return {name: np.sort(part) for name, part in found.items() if fractions.get(name, 1.0) > 0}
+
+
+def with_splits(
+    sources: Mapping[str, Source],
+    fractions: dict[str, float],
+    *,
+    seed: int,
+    classes: np.ndarray | None = None,
+) -> dict[str, Source]:
+    """The sources, and out of `train` the splits in `fractions` that have no source of their own.
+
+    `classes` are those of the whole of `train`.
+    """
+    missing = {split: share for split, share in fractions.items() if split not in sources}
+    train = sources["train"]
+    parts = divide(len(train), missing, seed=seed, classes=classes)
+    return {**sources, **{part: Subset(part, train, places) for part, places in parts.items()}}
+
+
+def described(splits: Mapping[str, Source]) -> dict[str, str]:
+    """What was decided about the splits, for a fingerprint: the examples that each one holds."""
+    return {
+        name: array_digest(source.indices) if isinstance(source, Subset) else str(len(source))
+        for name, source in splits.items()
+    }
 
 
 def _spread(examples: int, seed: int, classes: np.ndarray | None) -> np.ndarray:

@@ -16,8 +16,8 @@ from framework.data.cache import cache_directory, prepared
 from framework.data.dataset import Data
 from framework.data.fingerprint import fingerprint
 from framework.data.images import image_field, image_preprocess
-from framework.data.source import ArraySource, Subset
-from framework.data.splits import divide
+from framework.data.source import ArraySource
+from framework.data.splits import described, with_splits
 from framework.spec import Labels, Spec
 
 
@@ -41,17 +41,14 @@ def digits(
     found = prepared("digits", {"version": 1}, directory, lambda: _through_tfds(directory))
     images, labels = found.arrays["images"], found.arrays["labels"]
     fractions = {"validation": validation_fraction, "test": test_fraction}
-    parts = divide(len(labels), fractions, seed=split_seed, classes=labels)
-    scans = ArraySource("digits", images, labels)
-    splits = {name: Subset(f"digits/{name}", scans, part) for name, part in parts.items()}
+    scans = {"train": ArraySource("digits", images, labels)}
+    splits = with_splits(scans, fractions, seed=split_seed, classes=labels)
     classes = tuple(found.notes["classes"])
     return Data(
         name="digits",
         spec=Spec(inputs=image_field(images.shape[1:]), labels=Labels("class", classes)),
         splits=splits,
-        fingerprint=fingerprint(
-            found.digests, {"fractions": fractions, "split_seed": split_seed, "classes": classes}
-        ),
+        fingerprint=fingerprint(found.digests, {"splits": described(splits), "classes": classes}),
         batch_size=batch_size,
         preprocess=image_preprocess(splits["train"], mean, std),
         augmentations=augmentations,

@@ -15,8 +15,8 @@ from framework.data.fingerprint import fingerprint
 from framework.data.idx_file import parse_idx
 from framework.data.images import image_field, image_preprocess
 from framework.data.labels import check_classes
-from framework.data.source import ArraySource, Source, Subset
-from framework.data.splits import divide
+from framework.data.source import ArraySource
+from framework.data.splits import described, with_splits
 from framework.spec import Labels, Spec
 
 _PARTS = {"train": ("train",), "test": ("t10k", "test")}
@@ -51,24 +51,24 @@ def idx(
     digests = {name: hashlib.sha256(text).hexdigest() for name, text in content.items()}
     found = prepared(
         "idx",
-        digests,
+        {"version": 1, **digests},
         cache_directory(cache),
         lambda: ({name: parse_idx(files[name], text) for name, text in content.items()}, {}),
     )
-    arrays = found.arrays
-    names = classes or tuple(str(i) for i in range(int(arrays["train_labels"].max()) + 1))
-    for split in _PARTS:
-        _check(files, split, arrays[f"{split}_images"], arrays[f"{split}_labels"], names)
-    splits = _splits(folder.name, arrays, validation_fraction, split_seed)
+    parts = {split: _part(found.arrays, files, split) for split in _PARTS}
+    labels = parts["train"].labels
+    names = classes or tuple(str(i) for i in range(int(labels.max()) + 1))
+    for split, part in parts.items():
+        check_classes(part.labels, names, files[f"{split}_labels"])
+    splits = with_splits(
+        parts, {"validation": validation_fraction}, seed=split_seed, classes=labels
+    )
+    shape = found.arrays["train_images"].shape[1:]
     return Data(
         name=folder.name,
-        spec=Spec(
-            inputs=image_field(arrays["train_images"].shape[1:]), labels=Labels("class", names)
-        ),
+        spec=Spec(inputs=image_field(shape), labels=Labels("class", names)),
         splits=splits,
-        fingerprint=fingerprint(
-            found.digests, {"validation": validation_fraction, "seed": split_seed, "classes": names}
-        ),
+        fingerprint=fingerprint(found.digests, {"splits": described(splits), "classes": names}),
         batch_size=batch_size,
         preprocess=image_preprocess(splits["train"], mean, std),
         augmentations=augmentations,
@@ -88,31 +88,13 @@ def _find(folder: Path, parts: tuple[str, ...], kind: str) -> Path:
     )
 
 
-def _check(
-    files: dict[str, Path],
-    split: str,
-    images: np.ndarray,
-    labels: np.ndarray,
-    names: tuple[str, ...],
-) -> None:
+def _part(arrays: Mapping[str, np.ndarray], files: Mapping[str, Path], split: str) -> ArraySource:
+    images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
     place = files[f"{split}_images"]
     if images.ndim not in (3, 4) or images.dtype != np.uint8:
-        raise InvalidConfig(
-            Problem("path", place, "uint8 images", f"it holds {images.dtype} {images.shape}")
-        )
+        hint = f"it holds {images.dtype} {images.shape}"
+        raise InvalidConfig(Problem("path", place, "uint8 images", hint))
     if len(images) == 0 or labels.shape != (len(images),):
         hint = f"{len(images)} images and labels of shape {labels.shape}"
         raise InvalidConfig(Problem("path", place, "images and as many labels", hint))
-    check_classes(labels, names, files[f"{split}_labels"])
-
-
-def _splits(
-    name: str, arrays: Mapping[str, np.ndarray], fraction: float, seed: int
-) -> dict[str, Source]:
-    labels = {part: arrays[f"{part}_labels"].astype(np.int32) for part in _PARTS}
-    train = ArraySource(f"{name}/train", arrays["train_images"], labels["train"])
-    parts = divide(len(train), {"validation": fraction}, seed=seed, classes=train.labels)
-    found: dict[str, Source] = {
-        part: Subset(f"{name}/{part}", train, places) for part, places in parts.items()
-    }
-    return {**found, "test": ArraySource(f"{name}/test", arrays["test_images"], labels["test"])}
+    return ArraySource(f"{place.parent.name}/{split}", images, labels.astype(np.int32))

@@ -18,8 +18,8 @@ from framework.data.files import existing, listed, read_bytes
 from framework.data.fingerprint import fingerprint
 from framework.data.image_file import SUFFIXES, ImageFiles, decode_image
 from framework.data.images import IN_MEMORY_BYTES, SAMPLE, image_field, image_preprocess
-from framework.data.source import ArraySource, Source, Subset
-from framework.data.splits import divide
+from framework.data.source import ArraySource
+from framework.data.splits import described, with_splits
 from framework.spec import Labels, Spec
 
 _SPLITS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
@@ -61,22 +61,15 @@ def image_folder(
     keep = small if in_memory is None else in_memory
     digests = {name: _digest(found, folder, keep) for name, found in decoded.items()}
     whole = _in_memory(decoded, digests, cache) if keep else decoded
-    shares = {"validation": validation_fraction, "test": test_fraction}
-    fractions = {split: share for split, share in shares.items() if split not in files}
-    labels = counted["train"][1]
-    parts = divide(len(labels), fractions, seed=split_seed, classes=labels)
-    splits: dict[str, Source] = {
-        part: Subset(f"{folder.name}/{part}", whole["train"], places)
-        for part, places in parts.items()
-    }
-    splits |= {split: source for split, source in whole.items() if split != "train"}
+    fractions = {"validation": validation_fraction, "test": test_fraction}
+    splits = with_splits(whole, fractions, seed=split_seed, classes=counted["train"][1])
     shape = (*size, channels)
     return Data(
         name=folder.name,
         spec=Spec(inputs=image_field(shape), labels=Labels("class", classes)),
         splits=splits,
         fingerprint=fingerprint(
-            digests, {"fractions": fractions, "seed": split_seed, "shape": shape, "names": classes}
+            digests, {"splits": described(splits), "shape": shape, "classes": classes}
         ),
         batch_size=batch_size,
         preprocess=image_preprocess(splits["train"], mean, std, None if keep else SAMPLE),

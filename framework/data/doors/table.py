@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from framework.config import Fraction, InvalidConfig, NonNegativeInt, PositiveInt, Problem
+from framework.config import Fraction, InvalidConfig, NonNegativeInt, PositiveInt, Problem, nearest
 from framework.data.augment import Augmentation
 from framework.data.cache import cache_directory, prepared
 from framework.data.columns import Choices, Columns, classes_of, encode, encode_labels, learn
@@ -56,23 +56,20 @@ def table(
     """
     folder, names = _files(path, files)
     read = {split: (folder / name, read_bytes(folder / name)) for split, name in names.items()}
-    apart = {
-        split: (folder / name, read_bytes(existing(str(folder / name), "file", "label_files")))
-        for split, name in (label_files or {}).items()
-    }
+    apart = _label_files(folder, names, label_files or {})
     labels = (label,) if isinstance(label, str) else label
     choices = Choices(labels, kind, classes, numeric, categorical, drop, key, max_categories, fill)
     shares = {"validation": validation_fraction, "test": test_fraction}
     fractions = {split: share for split, share in shares.items() if split not in names}
     decisions = {**asdict(choices), "fractions": fractions, "seed": split_seed, "missing": missing}
     digests = {
-        f"{kind}/{split}": hashlib.sha256(content).hexdigest()
-        for kind, found in (("rows", read), ("labels", apart))
-        for split, (_, content) in found.items()
+        f"{part}/{split}": hashlib.sha256(content).hexdigest()
+        for part, files_read in (("rows", read), ("labels", apart))
+        for split, (_, content) in files_read.items()
     }
     found = prepared(
         "table",
-        {"files": digests, **decisions},
+        {"version": 1, "files": digests, **decisions},
         cache_directory(cache),
         lambda: _arrays(_parsed(read, apart, choices, missing), choices, fractions, split_seed),
     )
@@ -83,12 +80,7 @@ def table(
         splits=_sources(Path(path).stem, found.arrays),
         fingerprint=fingerprint(found.digests, decisions),
         batch_size=batch_size,
-        preprocess=Table(
-            fill=np.asarray(columns.fill, np.float32),
-            mean=np.asarray(columns.mean, np.float32),
-            std=np.asarray(columns.std, np.float32),
-            indicators=columns.indicators,
-        ),
+        preprocess=_preprocess(columns),
         augmentations=augmentations,
         workers=workers,
         categories=columns.categories,
@@ -107,6 +99,19 @@ def _files(path: str, files: Mapping[str, str] | None) -> tuple[Path, dict[str, 
     for name in files.values():
         existing(str(found / name), "file", "files")
     return found, dict(files)
+
+
+def _label_files(
+    folder: Path, names: Mapping[str, str], label_files: Mapping[str, str]
+) -> dict[str, tuple[Path, bytes]]:
+    found = {}
+    for split, name in label_files.items():
+        if split not in names:
+            expected = f"labels of a split that has a file: {', '.join(names)}"
+            raise InvalidConfig(Problem("label_files", split, expected, nearest(split, names)))
+        path = existing(str(folder / name), "file", "label_files")
+        found[split] = (path, read_bytes(path, "label_files"))
+    return found
 
 
 def _parsed(
@@ -159,6 +164,13 @@ def _sources(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, ArraySour
         )
         for split in splits
     }
+
+
+def _preprocess(columns: Columns) -> Table:
+    fill, mean, std = (
+        np.asarray(values, np.float32) for values in (columns.fill, columns.mean, columns.std)
+    )
+    return Table(fill, mean, std, columns.indicators)
 
 
 def _spec(columns: Columns, kind: Literal["class", "multi_label", "number"]) -> Spec:

@@ -17,8 +17,8 @@ from framework.data.images import IN_MEMORY_BYTES, SAMPLE, image_field, image_pr
 from framework.data.labels import check_classes
 from framework.data.preprocess import Identity, Preprocess
 from framework.data.records import Records, prepared_builder
-from framework.data.source import ArraySource, Source, Subset
-from framework.data.splits import divide
+from framework.data.source import ArraySource, Source
+from framework.data.splits import described, with_splits
 from framework.spec import Field, Labels, Spec
 
 
@@ -62,13 +62,12 @@ def tfds(
     keep = total <= IN_MEMORY_BYTES if in_memory is None else in_memory
     digest = _digest(builder, keep)
     whole: Mapping[str, Source] = _in_memory(records, digest, cache) if keep else records
-    shares = {"validation": validation_fraction, "test": test_fraction}
-    fractions = {split: share for split, share in shares.items() if split not in records}
-    found = {**whole, **_divided(whole["train"], fractions, split_seed, keep)}
+    fractions = {"validation": validation_fraction, "test": test_fraction}
+    found = with_splits(whole, fractions, seed=split_seed, classes=_strata(whole["train"]))
     preprocess: Preprocess = Identity()
     if dtype == "uint8":
         preprocess = image_preprocess(found["train"], mean, std, None if keep else SAMPLE)
-    decisions = {"fractions": fractions, "seed": split_seed, "inputs": inputs, "label": label}
+    decisions = {split: repr(source) for split, source in records.items()}
     return Data(
         name=builder.name,
         spec=Spec(
@@ -76,9 +75,7 @@ def tfds(
             labels=_labels(builder.info.features[label], label, whole),
         ),
         splits=found,
-        fingerprint=fingerprint(
-            {"set": digest}, {**decisions, "splits": {k: repr(v) for k, v in records.items()}}
-        ),
+        fingerprint=fingerprint({"set": digest}, {**decisions, "splits": described(found)}),
         batch_size=batch_size,
         preprocess=preprocess,
         augmentations=augmentations,
@@ -130,13 +127,11 @@ def _splits(builder: Any, splits: Mapping[str, str] | None) -> dict[str, str]:
 def _open(builder: Any, part: str) -> Any:
     """The records of a TFDS split; `part` may slice it."""
     try:
-        records = builder.as_data_source(part)
+        return builder.as_data_source(part)
     except ValueError as error:
+        expected = f"a split of {builder.name} with examples"
         hint = str(error).splitlines()[0]
-        raise InvalidConfig(Problem("splits", part, f"a split of {builder.name}", hint)) from error
-    if len(records) == 0:
-        raise InvalidConfig(Problem("splits", part, "a split with at least one example"))
-    return records
+        raise InvalidConfig(Problem("splits", part, expected, hint)) from error
 
 
 def _digest(builder: Any, content: bool) -> str:
@@ -167,13 +162,9 @@ def _in_memory(
     }
 
 
-def _divided(
-    train: Source, fractions: dict[str, float], seed: int, stratified: bool
-) -> dict[str, Source]:
-    labels = train.labels if stratified and isinstance(train, ArraySource) else None
-    classes = labels if labels is not None and labels.ndim == 1 else None
-    parts = divide(len(train), fractions, seed=seed, classes=classes)
-    return {part: Subset(part, train, places) for part, places in parts.items()}
+def _strata(train: Source) -> np.ndarray | None:
+    """The classes of a split in memory; those of one on disk would all have to be read."""
+    return train.labels if isinstance(train, ArraySource) and train.labels.ndim == 1 else None
 
 
 def _labels(feature: Any, name: str, splits: Mapping[str, Source]) -> Labels:

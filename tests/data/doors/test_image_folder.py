@@ -142,3 +142,9 @@ def test_a_test_class_that_training_does_not_have(tmp_path: Path) -> None:
     line = refused(tmp_path)
     assert f"path={tmp_path}/test/cats: expected a class that is in training too" in line
     assert "did you mean 'cat'?" in line
+
+
+def test_a_split_without_classes(tmp_path: Path) -> None:
+    folder(tmp_path, ("train",))
+    (tmp_path / "test").mkdir()
+    assert refused(tmp_path) == f"path={tmp_path}: expected images in each split"

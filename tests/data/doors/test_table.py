@@ -171,6 +171,9 @@ def test_labels_in_a_file_of_their_own(tmp_path: Path) -> None:
 
     pyarrow.parquet.write_table(pa.table(labels).slice(1), tmp_path / "labels.parquet")
     assert f"has {labels['id'][0]}, which is not there" in refused(tmp_path, key="id", **given)
+    line = refused(tmp_path, **{**given, "label_files": {"latter": "labels.parquet"}})
+    assert line.startswith("label_files=latter: expected labels of a split that has a file: train")
+    assert "did you mean 'later'?" in line
     line = refused(tmp_path, **{**given, "drop": ("id",)})
     assert "expected 40 rows, as later.parquet has; it has 39; name the column to join by" in line
     twice = {k: [v[0], *v[:-1]] for k, v in labels.items()}
@@ -318,3 +321,13 @@ def test_employment(shared_data: Path) -> None:
     analysis = evaluation_batches(data, "analysis", batch_size=60_000)
     employed = sum(int(batch["labels"][batch["mask"]].sum()) for batch in analysis)
     assert employed == 105_093
+
+
+def test_booleans_and_dictionaries_may_be_numbers(tmp_path: Path) -> None:
+    found = {**columns(), "code": pa.array(columns()["code"]).dictionary_encode()}
+    pyarrow.parquet.write_table(pa.table(found), tmp_path / "rows.parquet")
+    data = load(tmp_path / "rows.parquet", numeric=("code", "member"), categorical=())
+    assert data.spec.inputs["numeric"].names[:4] == ("age", "income", "code", "member")
+    numeric = data.splits["train"].gather(np.arange(28))["inputs"]["numeric"]
+    assert set(numeric[:, 2]) == {1, 2, 10}
+    assert set(numeric[:, 3]) == {0, 1}

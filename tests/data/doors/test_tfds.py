@@ -136,7 +136,9 @@ def test_features_that_do_not_fit(folder: Path) -> None:
 
 def test_splits_that_are_not_there(folder: Path) -> None:
     line = refused(folder, splits={"train": "trian"})
-    assert line.startswith("splits=trian: expected a split of tests_pictures; Unknown split")
+    assert line.startswith(
+        "splits=trian: expected a split of tests_pictures with examples; Unknown split"
+    )
     assert "expected a `train` split; tests_pictures has test, train" in refused(
         folder, splits={"test": "test"}
     )
@@ -181,3 +183,10 @@ def test_a_set_kept_in_another_format(folder: Path, tmp_path: Path) -> None:
         (place / file.name).write_bytes(content)
     line = refused(tmp_path)
     assert line.startswith(f"path={place}: expected a set kept as array_record, not as tfrecord;")
+
+
+def test_an_empty_split_and_a_label_without_classes(folder: Path) -> None:
+    line = refused(folder, splits={"train": "train", "test": "test[:0]"})
+    assert line.startswith("splits=test[:0]: expected a split of tests_pictures with examples;")
+    line = refused(folder, label="count", in_memory=False)
+    assert line.startswith("label=count: expected a feature with known classes")
