@@ -1,12 +1,20 @@
 """Fixtures that all rooms share."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 # Before jax is imported: eight virtual devices, and enough threads that they cannot deadlock.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
 os.environ.setdefault("PJRT_NPROC", "32")
+
+# Prepared data and compiled programs are shared by all tests, and by nothing else.
+if "FRAMEWORK_CACHE" not in os.environ:
+    os.environ["FRAMEWORK_CACHE"] = tempfile.mkdtemp(prefix="framework-tests-")
+    atexit.register(shutil.rmtree, os.environ["FRAMEWORK_CACHE"], ignore_errors=True)
 
 import pytest
 

@@ -28,6 +28,10 @@ class InvalidConfig(Exception):  # noqa: N818
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
+    def __reduce__(self) -> tuple[type["InvalidConfig"], tuple[Problem, ...]]:
+        """Raised in a worker process, it arrives with its problems."""
+        return InvalidConfig, self.problems
+
     def under(self, prefix: str) -> "InvalidConfig":
         """The same problems with `prefix` before each key."""
         return InvalidConfig(
