@@ -56,10 +56,12 @@ class TrainState:
 
 
 def as_arrays(values: Values) -> Values:
-    """The numbers as arrays (floats as float32), ready to be inputs of a program."""
+    """The numbers as arrays (floats as float32), inputs of a program; touches no device."""
 
     def convert(leaf: Any) -> Any:
-        return jnp.asarray(leaf, jnp.float32) if isinstance(leaf, float) else jnp.asarray(leaf)
+        if isinstance(leaf, jax.Array):
+            return leaf
+        return np.asarray(leaf, np.float32 if isinstance(leaf, float) else None)
 
     arrays: Values = jax.tree.map(convert, values)
     return arrays

@@ -34,7 +34,7 @@ def measure(
 
     Takes at most 12 times `size` steps; where so many are not left, the choice is 1.
     """
-    if size < 4 or until - step < 12 * size:
+    if size < 2 * WARM_UP or until - step < 12 * size:
         return state, step, 1
     # From here on `step` is a multiple of `size`, as the intervals of those who listen are.
     state, step = loop.advance(state, step, step + WARM_UP, 1)
