@@ -3,11 +3,13 @@
 import sys
 from typing import Any
 
-from framework.run import prepare_environment
+from experiments.interruption import end_at_once_on_ctrl_c
 
 
 def main() -> int:
     """Composes the experiment from the command line and runs it; returns the exit code."""
+    from framework.run import prepare_environment
+
     prepare_environment()
     from framework.config.command import Composed, command
 
@@ -27,4 +29,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    end_at_once_on_ctrl_c()
     sys.exit(main())

@@ -76,8 +76,9 @@ def _from_start_to_end(
     directory: RunDirectory, mesh: Mesh, console: Console,
 ) -> int:  # fmt: skip
     checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint, warn=console.print)
-    # Importing Orbax takes a second that the first compilation can hide.
-    threading.Thread(target=checkpoints.warm_up, daemon=True).start()
+    # Importing Orbax takes a second that the first compilation can hide. No daemon: a process
+    # that ends in the middle of an import may crash.
+    threading.Thread(target=checkpoints.warm_up).start()
     program = experiment.program(experiment.network(), mesh)
     state, start, memory = begin(experiment, program, checkpoints, console)
     # Not before: a configuration that does not fit the checkpoint must not take the place of
@@ -175,8 +176,7 @@ def configure_jax(trainer: Trainer) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "programs"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    if trainer.debug_nans:
-        jax.config.update("jax_debug_nans", True)
+    jax.config.update("jax_debug_nans", trainer.debug_nans)
 
 
 def _made(experiment: Experiment) -> RunDirectory:

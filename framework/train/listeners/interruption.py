@@ -19,15 +19,18 @@ def interruptible(loop: Loop) -> Iterator[None]:
         yield  # handlers can be set by the main thread alone
         return
 
+    before: dict[int, Any] = {}
+
     def ask(number: int, frame: Any) -> None:
-        del frame
-        if loop.stopped is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
+        again = loop.stopped is not None and number == signal.SIGINT
+        if again and callable(before[number]):
+            before[number](number, frame)  # as if there were no loop
         loop.stop(f"{REASON} by {signal.Signals(number).name}")
         if number == signal.SIGINT:  # written past the buffers, which the signal may have cut off
             os.write(2, b"Stopping after this step and saving; once more stops at once.\n")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before[number] = signal.signal(number, ask)
     try:
         yield
     finally:
