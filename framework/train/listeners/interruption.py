@@ -29,8 +29,8 @@ def interruptible(loop: Loop) -> Iterator[None]:
         if number == signal.SIGINT:  # written past the buffers, which the signal may have cut off
             os.write(2, b"Stopping after this step and saving; once more stops at once.\n")
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        before[number] = signal.signal(number, ask)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        before[each] = signal.signal(each, ask)
     try:
         yield
     finally:
