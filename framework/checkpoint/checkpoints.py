@@ -67,7 +67,7 @@ class Checkpoints:
         self._error: BaseException | None = None
 
     def warm_up(self) -> None:
-        """Import what the first save needs (a second); may run on a thread during the compile."""
+        """Import what the first save needs (half a second); may run on a thread."""
         import orbax.checkpoint  # noqa: F401
 
     def save(

@@ -6,6 +6,8 @@ position is the number of the global batch, so that nothing changes with the num
 or of workers.
 """
 
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +21,8 @@ from framework.data.dataset import Data
 from framework.data.order import Order
 from framework.data.random import example_keys, fold
 from framework.data.source import Batch, Source
+
+FIRST_ITEMS = 3  # what the first step takes: on_mesh keeps two ready beside it
 
 
 def training_batches(
@@ -139,10 +143,34 @@ class EvaluationBatches:
 
 
 def _read(batches: Any, workers: int, prefetch: int) -> Iterator[Batch]:
+    """The items of `batches`, by Grain as soon as it is there.
+
+    Importing it takes half a second, as it brings Orbax along. It begins, on a thread, only after
+    the first items, so that neither the first step nor a short evaluation waits for it.
+    """
+    item, imported = 0, threading.Event()
+    if "grain" not in sys.modules:
+        while item < len(batches) and not imported.is_set():
+            yield batches[item]
+            item += 1
+            if item == FIRST_ITEMS:
+                threading.Thread(target=_import_grain, args=(imported,)).start()
+    if item < len(batches):
+        yield from _by_grain(batches, item, workers, prefetch)
+
+
+def _import_grain(imported: threading.Event) -> None:
+    try:
+        import grain  # noqa: F401
+    finally:  # whoever waits for it imports it again, and fails
+        imported.set()
+
+
+def _by_grain(batches: Any, start: int, workers: int, prefetch: int) -> Iterator[Batch]:
     import grain
 
     options = grain.ReadOptions(num_threads=min(prefetch, 1), prefetch_buffer_size=prefetch)
-    reader = grain.MapDataset.source(batches).to_iter_dataset(options)
+    reader = grain.MapDataset.source(batches)[start:].to_iter_dataset(options)
     if workers:
         from absl import flags
 

@@ -48,6 +48,11 @@ class Network:
         """Parameter path to shape and type."""
         return _flat(self.parameters)
 
+    @property
+    def other_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """Path to shape and type of the variables that are no parameters."""
+        return _flat(self.others)
+
     def initialise(self, key: jax.Array) -> tuple[Arrays, Arrays]:
         """Parameters and the other variables (batch statistics, rates) for a random `key`."""
         return self.unbind(self.build(nnx.Rngs(key)))

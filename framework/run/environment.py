@@ -35,8 +35,7 @@ def describe_environment(command: list[str]) -> dict[str, Any]:
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        **_git(),
         "executable": sys.executable,
     }
 
@@ -48,11 +47,18 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _git(*arguments: str) -> str | None:
+def _git() -> dict[str, Any]:
+    """The commit of the working directory, and whether files that it holds were changed."""
+    words = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
     try:
         answer = subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, timeout=5, check=False
+            ["git", *words], capture_output=True, text=True, timeout=5, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+        answer = None
+    lines = answer.stdout.splitlines() if answer and answer.returncode == 0 else []
+    commit = [line.split()[-1] for line in lines if line.startswith("# branch.oid ")]
+    return {
+        "commit": commit[0] if commit and commit[0] != "(initial)" else None,
+        "uncommitted_changes": any(not line.startswith("#") for line in lines),
+    }

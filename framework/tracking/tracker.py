@@ -64,7 +64,8 @@ def open_trackers(
     if options.jsonl:
         sinks.append(Background("metrics.jsonl", partial(_jsonl, directory, resume_step), warn))
     if options.tensorboard:
-        sinks.append(Background("TensorBoard", partial(_tensorboard, directory, resume_step), warn))
+        events = partial(_tensorboard, directory, resume_step)
+        sinks.append(Background("TensorBoard", events, warn, late=True))
     if options.wandb.enabled and options.wandb.mode != "disabled":
         run = partial(_wandb, options.wandb, directory, config, name, warn)
         sinks.append(Background("W&B", run, warn, late=True))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -18,11 +17,11 @@ from framework.config import InvalidConfig, Problem, blame, nearest
 from framework.config.arguments import parameters_of
 from framework.data import Data
 from framework.data.augment import AcrossExamples
-from framework.models.network import Network
+from framework.models.network import Arrays, Network
 from framework.parallel import MeshOptions
 from framework.parallel.rules import partition
 from framework.run import RunDirectory
-from framework.train.experiment import build_model
+from framework.train.experiment import fitted
 from framework.train.options import EvaluationOptions, Trainer
 
 
@@ -188,18 +187,15 @@ def outputs_fit(
     network: Network, data: Data, task: Any, model: Callable[..., nnx.Module]
 ) -> Iterable[Problem]:
     """The model runs on a batch of this data and gives as many outputs as the task wants."""
-    batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype),
-                         data.splits["train"].gather(np.arange(2))["inputs"])
+    batch = data.splits["train"].gather(np.arange(2))["inputs"]
 
-    def forward() -> Any:
-        params, others = network.initialise(jax.random.key(0))
-        inputs = data.preprocess(jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), batch))
+    def forward(params: Arrays, others: Arrays, inputs: Any) -> Any:
         module: Any = network.bind(params, others)
-        return module(inputs, train=False)
+        return module(data.preprocess(inputs), train=False)
 
     name = getattr(model, "func", model).__qualname__
     try:
-        outputs = jax.eval_shape(forward)
+        outputs = jax.eval_shape(forward, network.shapes, network.other_shapes, batch)
     except InvalidConfig as error:
         yield from error.under("model").problems
         return
@@ -276,9 +272,8 @@ def _network(parts: Mapping[str, Any]) -> tuple[Network | None, list[Problem]]:
     model, data, task = parts["model"], parts["data"], parts["task"]
     if task.check(data.spec):
         return None, []  # the number of outputs would be a guess
-    supplied = {"inputs": data.spec.inputs, "outputs": task.outputs(data.spec)}
     try:
-        return Network.of(lambda rngs: build_model(model, supplied, rngs)), []
+        return fitted(model, data.spec.inputs, task.outputs(data.spec)), []
     except InvalidConfig as error:
         return None, list(error.under("model").problems)
     except (TypeError, ValueError, ZeroDivisionError, AttributeError) as error:

@@ -1,7 +1,8 @@
 """The object tree that one composed config builds."""
 
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from framework.models.network import Network
 from framework.optim import Optimizer
 from framework.parallel import MeshOptions, Precision
 from framework.run import RunOptions
+from framework.spec import Field
 from framework.tasks import Task
 from framework.tracking import TrackerOptions
 from framework.train.options import EvaluationOptions, Trainer
@@ -47,8 +49,7 @@ class Experiment:
         Raises:
             InvalidConfig: the model does not fit them.
         """
-        supplied = {"inputs": self.data.spec.inputs, "outputs": self.task.outputs(self.data.spec)}
-        return Network.of(lambda rngs: build_model(self.model, supplied, rngs))
+        return fitted(self.model, self.data.spec.inputs, self.task.outputs(self.data.spec))
 
     def values(self) -> Values:
         """The numbers that a sweep may vary."""
@@ -70,6 +71,26 @@ class Experiment:
             steps=self.trainer.steps,
             accumulate=self.trainer.accumulate,
         )
+
+
+def fitted(
+    model: Callable[..., nnx.Module], inputs: Field | Mapping[str, Field], outputs: int
+) -> Network:
+    """The network of a model's constructor on such inputs; traced once, as it is asked for twice.
+
+    Raises:
+        InvalidConfig: the model does not fit them.
+    """
+    return _traced(model, inputs if isinstance(inputs, Field) else tuple(inputs.items()), outputs)
+
+
+@functools.lru_cache(maxsize=1)
+def _traced(
+    model: Callable[..., nnx.Module], inputs: Field | tuple[tuple[str, Field], ...], outputs: int
+) -> Network:
+    fields = inputs if isinstance(inputs, Field) else dict(inputs)
+    supplied = {"inputs": fields, "outputs": outputs}
+    return Network.of(lambda rngs: build_model(model, supplied, rngs))
 
 
 def build_model(

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import logging
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -76,9 +75,6 @@ def _from_start_to_end(
     directory: RunDirectory, mesh: Mesh, console: Console,
 ) -> int:  # fmt: skip
     checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint, warn=console.print)
-    # Importing Orbax takes a second that the first compilation can hide. No daemon: a process
-    # that ends in the middle of an import may crash.
-    threading.Thread(target=checkpoints.warm_up).start()
     program = experiment.program(experiment.network(), mesh)
     state, start, memory = begin(experiment, program, checkpoints, console)
     # Not before: a configuration that does not fit the checkpoint must not take the place of

@@ -1,4 +1,6 @@
 import itertools
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,6 +18,7 @@ from framework.data import (
     RandomFlip,
     RandomShift,
     evaluation_batches,
+    loader,
     training_batches,
 )
 from tests.data import make
@@ -178,3 +181,24 @@ def with_broken(workers: int) -> Data:
 def test_what_a_source_raises_arrives() -> None:
     with pytest.raises(InvalidConfig, match=r"five\.png"):
         list(evaluation_batches(with_broken(workers=0), "test", batch_size=4))
+
+
+@pytest.mark.parametrize("waits", [1, 7, 10**9])
+def test_the_stream_is_the_same_while_grain_is_imported(
+    waits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make.data(30, 4, augmentations=AUGMENTATIONS["keyed"])
+    expected = take(training_batches(data, seed=1, start=2), 20)
+    monkeypatch.delitem(sys.modules, "grain")
+    begun: list[threading.Event] = []
+    monkeypatch.setattr(loader, "_import_grain", begun.append)
+    stream, found = training_batches(data, seed=1, start=2), []
+    for number in range(20):
+        if number - loader.FIRST_ITEMS == waits:
+            (imported,) = begun
+            imported.set()
+        found.append(next(stream))
+    assert len(begun) == 1
+    for first, second in zip(found, expected, strict=True):
+        assert_same(first, second)
+    assert ("grain" in sys.modules) == (waits < 20)

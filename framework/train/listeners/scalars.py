@@ -82,5 +82,5 @@ class Scalars:
 def device_memory() -> dict[str, float]:
     """Bytes in use and the peak on this process's first device; nothing where it cannot tell."""
     statistics = jax.local_devices()[0].memory_stats() or {}
-    names = {"bytes_in_use": "device_memory_bytes", "peak_bytes_in_use": "device_memory_peak_bytes"}
-    return {ours: float(statistics[theirs]) for theirs, ours in names.items() if theirs in statistics}
+    names = {"device_memory": "bytes_in_use", "device_memory_peak": "peak_bytes_in_use"}
+    return {f"{ours}_bytes": float(statistics[n]) for ours, n in names.items() if n in statistics}
