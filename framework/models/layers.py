@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from framework.models.axes import CHANNELS_OUT, KERNEL
+from framework.models.convolve import convolve
 
 Norm = Literal["batch", "group", "none"]
 Activation = Literal["relu", "gelu", "silu", "tanh"]
@@ -74,6 +75,7 @@ def convolution(
         padding=((half, kernel_size - 1 - half),) * 2,
         use_bias=bias,
         kernel_init=_HE_FAN_OUT,
+        conv_general_dilated=convolve,
         kernel_metadata={"axes": KERNEL},
         bias_metadata={"axes": (CHANNELS_OUT,)},
         rngs=rngs,

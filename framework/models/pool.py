@@ -1,13 +1,13 @@
-"""Max pooling whose gradient is fast on every backend.
+"""Max pooling whose gradient is fast on CPU.
 
-The gradient of XLA's `reduce_window` is slow on CPU: measured on (128, 28, 28, 32) with two
-cores, value and gradient took 49 ms, and 3 ms the way it is done here, with equal results,
-ties included. Accelerators have a fast `reduce_window`, so they keep it. The choice is made
-where the program is lowered, so that one exported program is right for several backends.
+The gradient of XLA's `reduce_window` is slow there: measured on (128, 28, 28, 32) with two
+cores, value and gradient took 49 ms, and 3 ms by comparing each value with its window's
+maximum, with equal results. Accelerators keep XLA's own. The choice is made where the program
+is lowered, so it is right for programs compiled for another machine.
 """
 
 from collections.abc import Sequence
-from functools import partial, reduce
+from functools import partial
 from typing import Literal
 
 import jax
@@ -28,12 +28,7 @@ def max_pool(
     stride = stride or window
     if padding != "VALID":
         x = jnp.pad(x, _pads(x, window, stride, padding), constant_values=-jnp.inf)
-    pooled: jax.Array = lax.platform_dependent(
-        x,
-        cpu=partial(_by_comparison, window, stride),
-        default=partial(_by_reduce_window, window, stride),
-    )
-    return pooled
+    return _largest(window, stride, x)
 
 
 def _pads(x: jax.Array, window: int, stride: int, padding: Padding) -> Sequence[tuple[int, int]]:
@@ -43,31 +38,49 @@ def _pads(x: jax.Array, window: int, stride: int, padding: Padding) -> Sequence[
     return ((0, 0), *padding, (0, 0))
 
 
-def _by_reduce_window(window: int, stride: int, x: jax.Array) -> jax.Array:
+def _reduce_window(window: int, stride: int, x: jax.Array) -> jax.Array:
     shape = (1, window, window, 1), (1, stride, stride, 1)
-    pooled: jax.Array = lax.reduce_window(x, -jnp.inf, lax.max, *shape, "VALID")
-    return pooled
+    largest: jax.Array = lax.reduce_window(x, -jnp.inf, lax.max, *shape, "VALID")
+    return largest
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _by_comparison(window: int, stride: int, x: jax.Array) -> jax.Array:
-    return reduce(jnp.maximum, _views(window, stride, x))
+_largest = jax.custom_jvp(_reduce_window, nondiff_argnums=(0, 1))
 
 
-@_by_comparison.defjvp
+@_largest.defjvp
 def _tangent(
     window: int, stride: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
+    largest = _largest(window, stride, *primals)
+    return largest, lax.platform_dependent(
+        *primals,
+        largest,
+        *tangents,
+        cpu=partial(_moved_by_comparison, window, stride),
+        default=partial(_moved, window, stride),
+    )
+
+
+def _moved(
+    window: int, stride: int, x: jax.Array, largest: jax.Array, tangent: jax.Array
+) -> jax.Array:
+    del largest
+    moved: jax.Array = jax.jvp(partial(_reduce_window, window, stride), (x,), (tangent,))[1]
+    return moved
+
+
+def _moved_by_comparison(
+    window: int, stride: int, x: jax.Array, largest: jax.Array, tangent: jax.Array
+) -> jax.Array:
     """The tangent of the first value of each window that equals the window's maximum."""
-    views = _views(window, stride, primals[0])
-    largest = reduce(jnp.maximum, views)
-    tangent = jnp.zeros_like(largest)
+    moved = jnp.zeros_like(largest)
     taken = jnp.zeros(largest.shape, bool)
-    for view, moved in zip(views, _views(window, stride, tangents[0]), strict=True):
-        equal = view == largest
-        tangent += jnp.where(equal & ~taken, moved, 0)
+    views = _views(window, stride, x), _views(window, stride, tangent)
+    for value, motion in zip(*views, strict=True):
+        equal = value == largest
+        moved += jnp.where(equal & ~taken, motion, 0)
         taken |= equal
-    return largest, tangent
+    return moved
 
 
 def _views(window: int, stride: int, x: jax.Array) -> list[jax.Array]:
