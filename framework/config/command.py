@@ -15,12 +15,17 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from framework.config import completion
 from framework.config.diagnose import as_plain, diagnose, plain
 from framework.config.problem import InvalidConfig, Problem
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"
 USAGE_ERROR = 2
 INTERRUPTED = 130
+_WITH_VALUE = (
+    "--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
+    "--config-dir", "-cd", "--experimental-rerun",
+)  # fmt: skip
 _NOT_TEXT = re.compile(r"nan|inf|true|false|[\d.e_+-]+", re.IGNORECASE)
 Prepared = TypeVar("Prepared")
 
@@ -64,7 +69,13 @@ def command(
             job.code = report([plain(error)])
         return job.code
 
-    words = sys.argv[1:]
+    words = _flags_first(sys.argv[1:])
+    installed = completion.script(words)
+    if installed is not None:
+        print(installed, end="")
+        return 0
+    line = os.environ.get("COMP_LINE", "").split()
+    words = completion.prepare_query(words, _config_dir(line))
     sys.argv[1:] = [_quoted(word, _config_dir(words)) for word in words]
     try:
         hydra.main(config_path=str(CONFIGS), config_name=name, version_base="1.3")(run)()
@@ -129,6 +140,18 @@ def _tidy(jobs: Sequence[_Job]) -> None:
         for folder in sorted(folders, reverse=True):
             if folder.is_relative_to(sweep.absolute()):
                 folder.rmdir()
+
+
+def _flags_first(words: Sequence[str]) -> list[str]:
+    """The same words, `--flags` with their values first: Hydra knows words after a flag, or words
+    before it, but not both.
+    """
+    flags: list[str] = []
+    others: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        value = before in _WITH_VALUE or (before in ("--info", "-i") and "=" not in word)
+        (flags if word.startswith("-") or value else others).append(word)
+    return flags + others
 
 
 def _quoted(word: str, extra: Path | None) -> str:
