@@ -7,6 +7,8 @@ from typing import Any
 
 import optax
 
+from framework.config import InvalidConfig, Problem
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -22,15 +24,26 @@ class Rule:
 
     @classmethod
     def of(cls, factory: "Rule | Callable[..., Any]") -> "Rule":
-        """The rule of a function, or of a `functools.partial` as the configuration gives it."""
+        """The rule of a function, or of a `functools.partial` as the configuration gives it.
+
+        Raises:
+            InvalidConfig: no such function, or it does not return an Optax transformation.
+        """
         if isinstance(factory, Rule):
             return factory
+        if not callable(factory) or (isinstance(factory, partial) and factory.args):
+            raise _no_rule(factory, "give it a _target_ with _partial_: true, arguments by name")
+        rule = cls(factory)
         if isinstance(factory, partial):
-            if factory.args:
-                raise TypeError("a rule's arguments must be given by name")
             arguments = tuple((k, _hashable(v)) for k, v in sorted(factory.keywords.items()))
-            return cls(factory.func, arguments)
-        return cls(factory)
+            rule = cls(factory.func, arguments)
+        try:
+            transformation = rule()
+        except (TypeError, ValueError) as error:
+            raise _no_rule(rule, str(error)) from error
+        if not hasattr(transformation, "init") or not hasattr(transformation, "update"):
+            raise _no_rule(rule, f"it returns {type(transformation).__name__}")
+        return rule
 
     def __call__(self) -> optax.GradientTransformation:
         """The transformation."""
@@ -39,6 +52,11 @@ class Rule:
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments)
         return f"{self.factory.__module__}.{self.factory.__qualname__}({arguments})"
+
+
+def _no_rule(value: object, reason: str) -> InvalidConfig:
+    expected = "a function that returns an Optax transformation without a learning rate"
+    return InvalidConfig(Problem("rule", value, expected, reason))
 
 
 def _hashable(value: Any) -> Hashable:

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+from framework.config import InvalidConfig
 from framework.optim import Optimizer, Rule, muon
 
 GENERATOR = np.random.default_rng(0)
@@ -143,5 +144,17 @@ def test_rules_are_values():
     assert one != Rule.of(optax.scale_by_adam)
     assert hash(Rule.of(partial(muon, adam=["embedding"])))
     assert "scale_by_adam(b1=0.9, b2=0.99)" in repr(one)
-    with pytest.raises(TypeError, match="by name"):
-        Rule.of(partial(optax.scale_by_adam, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("factory", "reason"),
+    [
+        (partial(optax.scale_by_adam, 0.9), "by name"),
+        (optax.scale_by_adam(), "_partial_: true"),
+        (optax.adamw, "learning_rate"),
+        (dict, "it returns dict"),
+    ],
+)
+def test_what_is_no_rule(factory, reason):
+    with pytest.raises(InvalidConfig, match=f"rule=.*without a learning rate; .*{reason}"):
+        Optimizer(0.1, factory)
