@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from framework.spec import Spec
+from framework.spec import Labels, Spec
 
 # Two batches in flight: the device computes one while the host fetches the other.
 _AHEAD = 2
@@ -37,6 +37,14 @@ class Evaluation:
     split: str
     metrics: dict[str, float]
     predictions: dict[str, np.ndarray]
+
+    def is_usual(self, labels: Labels) -> bool:
+        """Whether the predictions are those of the framework's own tasks: probabilities or
+        numbers [n, width]. Others, of a task of a user's own, have metrics and no pictures.
+        """
+        name = "predictions" if labels.kind == "number" else "probabilities"
+        found = self.predictions.get(name)
+        return found is not None and found.shape == (len(self.predictions["index"]), labels.width)
 
 
 def evaluate(

@@ -5,20 +5,32 @@ import math
 import numpy as np
 
 from framework.evaluation.evaluate import Evaluation
-from framework.evaluation.formats import count, number, share
+from framework.evaluation.formats import count, metric, number, share, title
 from framework.evaluation.record import hard_labels
+from framework.evaluation.table import main_metrics
 from framework.spec import Labels
 from framework.stats import confusion_matrix, label_reliability, per_class
 
+# What is said of a kind of labels rests on these metrics; a task of a user's own may lack them.
+_NEEDED = {
+    "class": {"accuracy"},
+    "multi_label": {"label_accuracy", "exact_match"},
+    "number": {"mean_absolute_error", "r_squared"},
+}
 _CALIBRATED = 0.01  # a gap below a point between confidence and accuracy is no news
 
 
 def headline(evaluation: Evaluation, labels: Labels) -> list[str]:
     """One to three sentences about an evaluation; the first says how good the model is."""
-    start = f"On {count(evaluation.metrics['examples'])} {evaluation.split} examples"
+    metrics = evaluation.metrics
+    start = f"On {count(len(evaluation.predictions['index']))} {evaluation.split} examples"
     outputs = [a for name, a in evaluation.predictions.items() if name not in ("labels", "index")]
     if not all(np.isfinite(array).all() for array in outputs):
         return [f"{start} some of its predictions are not numbers: the training diverged."]
+    if not evaluation.is_usual(labels) or not _NEEDED[labels.kind] <= metrics.keys():
+        main = {n: v for n, v in main_metrics(evaluation).items() if n != "examples"}
+        shown = [f"{title(name).lower()} {metric(name, value)}" for name, value in main.items()]
+        return [f"{start}: {', '.join(shown)}."]
     tell = {"class": _of_classes, "multi_label": _of_labels, "number": _of_numbers}
     return tell[labels.kind](start, evaluation, labels.names)
 

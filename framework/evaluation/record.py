@@ -103,6 +103,8 @@ def _pictures(
 ) -> dict[str, np.ndarray]:
     arrays = evaluation.predictions
     figures = {}
+    if not evaluation.is_usual(labels):
+        return {}
     if not all(np.isfinite(values).all() for values in arrays.values()):
         return {}  # a model that diverged has nothing to draw
     if labels.kind == "class":

@@ -95,12 +95,13 @@ class Section:
 def section(evaluation: Evaluation, labels: Labels, mistakes: list[Mistake]) -> Section:
     """The report's section about `evaluation`."""
     finite = all(np.isfinite(array).all() for array in evaluation.predictions.values())
+    usual = finite and evaluation.is_usual(labels)
     undefined = [name for name, v in evaluation.metrics.items() if not math.isfinite(v)]
     return Section(
         split=evaluation.split,
         numbers=_numbers(evaluation, labels) if finite else [],
-        figures=_figures(evaluation, labels) if finite else [],
-        tables=_tables(evaluation, labels) if finite else [],
+        figures=_figures(evaluation, labels) if usual else [],
+        tables=_tables(evaluation, labels) if usual else [],
         mistakes=mistakes,
         mistakes_title=_MISTAKES[labels.kind][0],
         mistakes_caption=_MISTAKES[labels.kind][1],
@@ -109,7 +110,7 @@ def section(evaluation: Evaluation, labels: Labels, mistakes: list[Mistake]) -> 
 
 
 def _numbers(evaluation: Evaluation, labels: Labels) -> list[Number]:
-    constant = baselines(evaluation, labels)
+    constant = baselines(evaluation, labels) if evaluation.is_usual(labels) else {}
     numbers = []
     for name, value in evaluation.metrics.items():
         if "/" in name or name == "examples" or not math.isfinite(value):
