@@ -70,8 +70,8 @@ def make_step(network: Network, precision: Precision, *, steps: int, accumulate:
         params = optax.apply_updates(state.params, updates)
         metrics |= {
             "learning_rate": optimizer.learning_rate * factor,
-            "gradient_norm": optax.global_norm(grads),
-            "parameter_norm": optax.global_norm(params),
+            "gradient_norm": optax.tree.norm(grads),
+            "parameter_norm": optax.tree.norm(params),
         }
         return state.replace(  # type: ignore[attr-defined]
             step=state.step + 1,
