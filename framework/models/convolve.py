@@ -14,6 +14,8 @@ from typing import Any
 import jax
 from jax import lax
 
+from framework.models.platform import on_platform
+
 MOST_PIECES = 16
 FEWEST_EXAMPLES = 8
 
@@ -49,7 +51,7 @@ def _tangent(
     tangents: tuple[jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
     (x, kernel), (moved, turned) = primals, tangents
-    by_kernel = lax.platform_dependent(
+    by_kernel = on_platform(
         x, turned, cpu=partial(_in_pieces, convolution), default=convolution
     )
     return convolution(x, kernel), convolution(moved, kernel) + by_kernel

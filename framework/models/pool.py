@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from framework.models.platform import on_platform
+
 Padding = Literal["VALID", "SAME"] | tuple[tuple[int, int], tuple[int, int]]
 
 
@@ -52,7 +54,7 @@ def _tangent(
     window: int, stride: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
     largest = _largest(window, stride, *primals)
-    return largest, lax.platform_dependent(
+    return largest, on_platform(
         *primals,
         largest,
         *tangents,

@@ -1,5 +1,6 @@
 """The environment of a run: what must stand in it before JAX is imported, and what it was."""
 
+import gc
 import os
 import platform
 import subprocess
@@ -15,7 +16,9 @@ PACKAGES = (
 
 
 def prepare_environment() -> None:
-    """Settings that JAX's backends read once, at import; what the user set is kept."""
+    """Settings of the process that come before JAX is imported; what the user set is kept."""
+    # Imports and tracing allocate so much that Python's collector takes a tenth of the time.
+    gc.set_threshold(50_000, 20, 100)
     # With fewer threads, several virtual CPU devices can wait for each other for ever.
     os.environ.setdefault("PJRT_NPROC", "32")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
