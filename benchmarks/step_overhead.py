@@ -36,9 +36,9 @@ from framework.parallel import build_mesh
 from framework.run import RunDirectory
 from framework.tracking import open_trackers
 from framework.train import Experiment, assemble
-from framework.train.run import train
 from framework.train.setting import Setting
 from framework.train.state import TrainState
+from framework.train.training import train
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 SAME_STEPS, TOLERANCE = 20, 1e-4

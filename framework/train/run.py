@@ -1,10 +1,8 @@
 """One run from start to end: prepare, train, evaluate, report."""
 
 import contextlib
-import functools
 import logging
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,32 +12,21 @@ from rich.console import Console
 
 from framework.checkpoint import Checkpoints
 from framework.config import InvalidConfig, Problem
-from framework.data import on_mesh, training_batches
-from framework.parallel import batch_putter, build_mesh
+from framework.parallel import build_mesh
 from framework.run import SUMMARY, RunDirectory, cache_directory, describe_environment
 from framework.tracking import open_trackers
-from framework.train import steps_per_call
 from framework.train.beginning import begin
-from framework.train.checks import intervals
-from framework.train.conclude import conclude, evaluate_state, say_where
+from framework.train.conclude import conclude, say_where
 from framework.train.experiment import Experiment
 from framework.train.faults import guarded
-from framework.train.listeners.interruption import REASON, interruptible
-from framework.train.listeners.profile import ProfileWindow
-from framework.train.listeners.progress import Progress, make_console
-from framework.train.listeners.saving import Saving
-from framework.train.listeners.scalars import Scalars
-from framework.train.listeners.watch import StopEarly, Watch
-from framework.train.loop import Loop
+from framework.train.listeners.interruption import REASON
+from framework.train.listeners.progress import make_console
 from framework.train.options import Trainer
 from framework.train.setting import Setting
-from framework.train.state import TrainState
-from framework.train.step import Batch
 from framework.train.summary import print_summary, summarise
+from framework.train.training import train
 
 START_AGAIN = 75
-EARLY_STOPPING = "early_stopping"
-CALL_RECORD = "program.json"
 
 
 def run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> int:
@@ -107,63 +94,6 @@ def _from_start_to_end(
     return 0 if complete else START_AGAIN
 
 
-def train(
-    setting: Setting,
-    state: TrainState,
-    start: int,
-    listeners: Sequence[Any] = (),
-    memory: Mapping[str, Any] | None = None,
-) -> tuple[TrainState, int, str | None]:
-    """Trains from step `start`; returns the state, the step reached and why it stopped early.
-
-    Args:
-        listeners: further ones, heard after the run's own.
-        memory: what was saved beside the state, for early stopping to go on from.
-    """
-    experiment, trainer = setting.experiment, setting.experiment.trainer
-    abstract = setting.program.abstract_state(experiment.values())
-    loop = Loop(
-        call=functools.cache(lambda size: setting.program.call(size, abstract)),
-        feed=lambda step, size: _feed(setting, step, size),
-    )
-    progress = Progress(setting.console, trainer.steps, start)
-    stopping = trainer.early_stopping and StopEarly(
-        loop, trainer.early_stopping, experiment.evaluation.split
-    )
-    saving = Saving(loop, setting.checkpoints, experiment.checkpoint.every,
-                    extra=lambda: {EARLY_STOPPING: stopping.remember()} if stopping else {})
-    loop.listeners = [
-        Scalars(setting.tracker, trainer.log_every, experiment.data.batch_size, progress.hear),
-        progress,
-        *([stopping] if stopping else []),
-        *([ProfileWindow(trainer.profile, setting.directory.path / "events")]
-          if trainer.profile else []),
-        Watch(loop, experiment.evaluation.every, experiment.evaluation.split,
-              lambda state: _watched(setting, state)),
-        saving,
-        *listeners,
-    ]  # fmt: skip
-    if stopping and memory and EARLY_STOPPING in memory:
-        stopping.recall(memory[EARLY_STOPPING])
-    begun = time.perf_counter()
-    with interruptible(loop):
-        state, step, size = _choose_size(setting, loop, state, start)
-        # Calls end where the intervals do, also after an interruption between two of them.
-        state, step = loop.advance(state, step, min(-(-step // size) * size, trainer.steps), 1)
-        state, step = loop.advance(state, step, trainer.steps, size)
-        state, step = loop.advance(state, step, trainer.steps, 1)
-        loop.drain()
-        loop.emit("on_end", step)
-        if experiment.checkpoint.every is not None and step > start:
-            saving.save(step, state)
-    if loop.stopped:
-        setting.console.print(f"Stopped at step {step}: {loop.stopped}")
-    else:
-        seconds = time.perf_counter() - begun
-        setting.console.print(f"Trained {step - start} steps in {seconds:.1f} s")
-    return state, step, loop.stopped
-
-
 def configure_jax(trainer: Trainer) -> None:
     """Options of JAX that hold for the whole process, and its libraries' chatter turned down."""
     for name in ("absl", "orbax"):
@@ -219,53 +149,6 @@ def _what_next(setting: Setting, step: int) -> str:
     return (
         f"Saved at step {step}. The same command with run.dir={setting.directory.path} continues."
     )
-
-
-def _choose_size(
-    setting: Setting, loop: Loop, state: TrainState, start: int
-) -> tuple[TrainState, int, int]:
-    """How many steps a call makes: as configured, as this run chose before, or as measured."""
-    experiment, trainer = setting.experiment, setting.experiment.trainer
-    if trainer.steps_per_call != "auto":
-        return state, start, trainer.steps_per_call
-    if trainer.deterministic:
-        return state, start, 1
-    before = setting.directory.read_json(CALL_RECORD)
-    if before is not None:
-        return state, start, int(before["steps_per_call"])
-    every = intervals(trainer, experiment.evaluation, experiment.checkpoint)
-    size = steps_per_call.candidate(every.values())
-    state, step, chosen = steps_per_call.measure(loop, state, start, trainer.steps, size)
-    if not loop.stopped:  # else it was not measured
-        setting.directory.write_json(CALL_RECORD, {"steps_per_call": chosen})
-    return state, step, chosen
-
-
-def _feed(setting: Setting, start: int, size: int) -> Iterator[Batch]:
-    experiment, program = setting.experiment, setting.program
-    stack = size if size > 1 else None
-    batches = training_batches(
-        experiment.data, seed=experiment.seed, start=start, stack=stack, rows=_rows(experiment)
-    )
-    return on_mesh(batches, batch_putter(program.mesh_options, program.mesh, stacked=size > 1))
-
-
-def _rows(experiment: Experiment) -> slice | None:
-    """This process's share of a global batch."""
-    count = jax.process_count()
-    if count == 1:
-        return None
-    share = experiment.data.batch_size // count
-    return slice(jax.process_index() * share, (jax.process_index() + 1) * share)
-
-
-def _watched(setting: Setting, state: TrainState) -> dict[str, float]:
-    """Metrics to watch: the overall ones, and those of a class that were asked for."""
-    experiment = setting.experiment
-    stopping = experiment.trainer.early_stopping
-    asked = {experiment.checkpoint.metric, stopping.metric if stopping else None}
-    metrics = evaluate_state(setting, state, experiment.evaluation.split).metrics
-    return {name: value for name, value in metrics.items() if "/" not in name or name in asked}
 
 
 def _describe_data(experiment: Experiment) -> dict[str, Any]:

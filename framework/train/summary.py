@@ -42,8 +42,9 @@ def print_summary(
     splits = ", ".join(f"{len(source):,} {split}" for split, source in data.splits.items())
     console.print(f"[bold]{name}[/bold]: {data.name} ({splits}), {shape}")
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("parameter", "shape", "axes"):
-        table.add_column(column)
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("shape", no_wrap=True)
+    table.add_column("axes")
     table.add_column("bytes", justify="right")
     half = ROWS_SHOWN // 2
     shown = rows if len(rows) <= ROWS_SHOWN else [*rows[:half], None, *rows[-half:]]

@@ -10,10 +10,15 @@ from rich.console import Console
 
 from framework.train.loop import Moment
 
+LOG_WIDTH = 110
+
 
 def make_console() -> Console:
     """Standard output of the first process; the others print nothing."""
-    return Console(quiet=jax.process_index() != 0, highlight=False, soft_wrap=True)
+    console = Console(quiet=jax.process_index() != 0, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = LOG_WIDTH  # a file has no width of its own
+    return console
 
 
 @dataclass
