@@ -113,7 +113,8 @@ def _read_value(hint: object, value: object, key: str) -> tuple[object, list[Pro
         assert isinstance(value, Mapping)
         # What is switched off by null needs no `_target_` to be switched on.
         call, problems = read(value, key, kind if arguments.is_optional(hint) else None)
-        return call, problems + (_wrong_kind(hint, call, key) if call else [])
+        # What another class would not take either is beside the point.
+        return call, (_wrong_kind(hint, call, key) if call else []) or problems
     item = arguments.item_hint(hint)
     if isinstance(value, list) and any(map(_has_target, value)):
         pairs = [_read_value(item, part, f"{key}.{i}") for i, part in enumerate(value)]

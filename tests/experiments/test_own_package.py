@@ -64,7 +64,9 @@ PACKAGE = {
         from framework.spec import Field, Labels, Spec
 
 
-        def catalogue(*, count: PositiveInt, batch_size: PositiveInt, path: str | None = None) -> Data:
+        def catalogue(
+            *, count: PositiveInt, batch_size: PositiveInt, path: str | None = None
+        ) -> Data:
             if path is not None:
                 np.load(path)
             random = np.random.default_rng(0)
@@ -186,7 +188,7 @@ def own(home: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> Comman
         (("checkpoint.metric=inside",), "choices: accuracy, examples"),
         (("data.count=0",), "data.count=0: expected greater than 0"),
         (("+data.path=/nothing/here.npy",), "FileNotFoundError: [Errno 2] No such file or "
-         "directory: '/nothing/here.npy' (data.py:11)"),
+         "directory: '/nothing/here.npy' (data.py:13)"),
         (("data._target_=stars.task.Margin",), "expected a framework.data.dataset.Data"),
         (("task._target_=stars.model.Telescope",), "mirrors"),
     ],
