@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import hydra
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from framework.config import completion
+from framework.config.compose import compose_once
 from framework.config.diagnose import as_plain, diagnose, plain
 from framework.config.problem import InvalidConfig, Problem
 
@@ -58,10 +61,11 @@ def command(
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing its own
     jobs: list[_Job] = []
 
-    def run(config: DictConfig) -> int:
-        jobs.append(job := _Job.started())
+    def run(config: DictConfig, own: HydraConf | None = None) -> int:
+        own = own or HydraConfig.get()
+        jobs.append(job := _Job.started(own))
         try:
-            composed = _plain(config)
+            composed = _plain(config, own, job)
             job.code = act(prepare(composed), composed)
         except InvalidConfig as error:
             job.code = report(error.problems)
@@ -78,7 +82,11 @@ def command(
     words = completion.prepare_query(words, _config_dir(line))
     sys.argv[1:] = [_quoted(word, _config_dir(words)) for word in words]
     try:
-        hydra.main(config_path=str(CONFIGS), config_name=name, version_base="1.3")(run)()
+        composed = compose_once(sys.argv[1:], CONFIGS, name)
+        if composed is not None:
+            run(*composed)
+        else:
+            hydra.main(config_path=str(CONFIGS), config_name=name, version_base="1.3")(run)()
     except (HydraException, OmegaConfBaseException, TypeError, ValueError) as error:
         if jobs:  # not Hydra's
             raise
@@ -109,11 +117,11 @@ class _Job:
     code: int = 0
 
     @classmethod
-    def started(cls) -> "_Job":
-        """The one that Hydra has begun."""
-        state = HydraConfig.get()
-        swept = state.mode is not None and state.mode.name == "MULTIRUN"
-        return cls(Path(state.sweep.dir) if swept else None, Path(state.runtime.output_dir))
+    def started(cls, own: HydraConf) -> "_Job":
+        """The one that begins with `own` as Hydra's settings."""
+        if own.mode != RunMode.MULTIRUN:
+            return cls(None, Path.cwd())
+        return cls(Path(own.sweep.dir), Path(own.runtime.output_dir))
 
 
 def _explain(error: Exception, prepare: Callable[[Composed], Any], name: str) -> int:
@@ -169,12 +177,11 @@ def _quoted(word: str, extra: Path | None) -> str:
     return f"{group}='{choice}'" if named and _NOT_TEXT.fullmatch(choice) else word
 
 
-def _plain(config: DictConfig) -> Composed:
-    state, job = HydraConfig.get(), _Job.started()
+def _plain(config: DictConfig, own: HydraConf, job: _Job) -> Composed:
     return Composed(
         settings=as_plain(config),
-        overrides=tuple(state.overrides.task),
-        choices={k: str(v) for k, v in state.runtime.choices.items() if "/" not in k},
+        overrides=tuple(own.overrides.task),
+        choices={k: str(v) for k, v in own.runtime.choices.items() if "/" not in k},
         sweep_directory=job.directory if job.sweep else None,
     )
 
