@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import struct
 
@@ -69,7 +70,7 @@ class Optimizer:
             optax.scale(-self.learning_rate * factor),
         ]
         if self.clip_norm is not None:
-            parts.insert(0, optax.clip_by_global_norm(self.clip_norm))
+            parts.insert(0, _clip(self.clip_norm))
         frozen = {path for path in params if matches(self.frozen, path)}
         return split(
             {"trained": optax.chain(*parts), "frozen": optax.set_to_zero()},
@@ -80,6 +81,20 @@ class Optimizer:
 def matches(patterns: Iterable[str], path: str) -> bool:
     """Whether one of the regular expressions is found in `path`."""
     return any(re.search(pattern, path) for pattern in patterns)
+
+
+def _clip(longest: float | jax.Array) -> optax.GradientTransformation:
+    """Scale all gradients together to a norm of at most `longest`.
+
+    `optax.clip_by_global_norm` refuses bfloat16 gradients where its limit is a traced float32.
+    """
+
+    def update(updates: Parameters, params: Parameters | None) -> Parameters:
+        del params
+        factor = jnp.minimum(1, longest / optax.tree.norm(updates))
+        return {path: (value * factor).astype(value.dtype) for path, value in updates.items()}
+
+    return optax.stateless(update)
 
 
 def _decay(
