@@ -47,7 +47,7 @@ class EventFiles:
 
         self._step = max(self._step, step)
         self._logged.update(values)
-        entries = [Summary.Value(tag=n, simple_value=float(v)) for n, v in values.items()]
+        entries = [Summary.Value(tag=_tag(n), simple_value=float(v)) for n, v in values.items()]
         self._summary(step, *entries)
 
     def picture(self, step: int, name: str, image: np.ndarray) -> None:
@@ -117,7 +117,7 @@ class EventFiles:
         for name, value in self._hyperparameters.items():
             experiment.hparam_infos.add(name=name, type=_type(value))
         for name in sorted(self._metrics):
-            experiment.metric_infos.add(name=api_pb2.MetricName(tag=name))
+            experiment.metric_infos.add(name=api_pb2.MetricName(tag=_tag(name)))
         data = plugin_data_pb2.HParamsPluginData
         self._plugin(metadata.EXPERIMENT_TAG, data(experiment=experiment))
         end = plugin_data_pb2.SessionEndInfo(
@@ -159,6 +159,11 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> 
         return "| " + " | ".join(s.replace("|", "\\|").replace("\n", " ") for s in shown) + " |"
 
     return "\n".join([line(columns), line(["---"] * len(columns)), *map(line, rows)])
+
+
+def _tag(name: str) -> str:
+    """TensorBoard groups by what is before the slash: values of the step itself are one group."""
+    return name if "/" in name else f"training/{name}"
 
 
 def _plain(value: object) -> bool | float | str:

@@ -110,7 +110,7 @@ def test_the_report_is_one_file_that_names_the_result(whole: tuple[Path, Ended])
 
 def test_tensorboard_reads_the_events(whole: tuple[Path, Ended]) -> None:
     events = accumulated(whole[0] / "events")
-    curve = {event.step: event.value for event in events.Scalars("loss")}
+    curve = {event.step: event.value for event in events.Scalars("training/loss")}
     lines = {line["step"]: line["loss"] for line in logged(whole[0])}
     assert curve == pytest.approx(lines, rel=1e-6)
     assert "test/accuracy" in events.Tags()["scalars"]

@@ -52,10 +52,10 @@ def test_scalars_are_read_back(tmp_path):
         events.scalars(step, {"loss": 1 / (step + 1), "accuracy": step / 100})
     events.close(True)
     found = accumulated(tmp_path)
-    assert [(e.step, e.value) for e in found.Scalars("loss")] == [
+    assert [(e.step, e.value) for e in found.Scalars("training/loss")] == [
         (step, np.float32(1 / (step + 1))) for step in range(100)
     ]
-    assert len(found.Scalars("accuracy")) == 100
+    assert len(found.Scalars("training/accuracy")) == 100
 
 
 def test_a_picture_is_read_back(tmp_path):
@@ -97,7 +97,7 @@ def test_resuming_hides_what_came_after_the_checkpoint(tmp_path):
     again = EventFiles(tmp_path, 5)
     again.scalars(6, {"loss": 60.0})
     again.close(True)
-    found = [(e.step, e.value) for e in accumulated(tmp_path).Scalars("loss")]
+    found = [(e.step, e.value) for e in accumulated(tmp_path).Scalars("training/loss")]
     assert found == [*((step, float(step)) for step in range(6)), (6, 60.0)]
 
 
@@ -113,7 +113,7 @@ def test_the_hyperparameter_tab_shows_values_and_metrics(tmp_path):
         events.close(True)
     experiment, groups = hyperparameter_tab(tmp_path)
     assert {info.name for info in experiment.hparam_infos} == set(VALUES)
-    assert {info.name.tag for info in experiment.metric_infos} == {"loss", "f1"}
+    assert {info.name.tag for info in experiment.metric_infos} == {"training/loss", "training/f1"}
     assert len(groups) == 2
     for group in groups:
         width = group.hparams["model.width"].number_value
@@ -122,7 +122,7 @@ def test_the_hyperparameter_tab_shows_values_and_metrics(tmp_path):
         assert group.hparams["name"].string_value == "a"
         assert group.hparams["clip"].string_value == "null"
         metrics = {m.name.tag: (m.value, m.training_step) for m in group.metric_values}
-        assert metrics == {"loss": (0.5, 7), "f1": (width / 4, 7)}
+        assert metrics == {"training/loss": (0.5, 7), "training/f1": (width / 4, 7)}
         assert [session.status for session in group.sessions] == [1]  # STATUS_SUCCESS
 
 
@@ -161,4 +161,4 @@ def test_an_installed_tensorflow_is_not_imported(tmp_path):
         timeout=120,
     )
     assert run.returncode == 0, run.stderr
-    assert accumulated(tmp_path / "events").Scalars("loss")[0].value == 1.0
+    assert accumulated(tmp_path / "events").Scalars("training/loss")[0].value == 1.0
