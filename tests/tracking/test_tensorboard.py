@@ -135,7 +135,7 @@ def test_a_run_that_was_stopped_and_resumed_has_succeeded(tmp_path):
     resumed.hyperparameters(VALUES, {"loss": 0.5})
     resumed.close(True)
     experiment, (group,) = hyperparameter_tab(tmp_path)
-    assert [info.name.tag for info in experiment.metric_infos] == ["loss"]
+    assert [info.name.tag for info in experiment.metric_infos] == ["training/loss"]
     assert [session.status for session in group.sessions] == [1]
 
 
