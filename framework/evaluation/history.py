@@ -1,9 +1,10 @@
 """The training curves of a run, from its `metrics.jsonl`."""
 
-import json
 from pathlib import Path
 
 import numpy as np
+
+from framework.tracking import read_metrics
 
 # metric → line → (steps, values); a line is "train" or the split that was evaluated.
 Curves = dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]
@@ -28,7 +29,7 @@ def read_curves(file: Path) -> Curves:
     whole, as a killed process leaves it, is passed over.
     """
     points: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for entry in _entries(file):
+    for entry in read_metrics(file):
         for key, value in entry.items():
             split, slash, metric = key.rpartition("/")
             if "/" in split or metric in _SKIPPED or not isinstance(value, int | float):
@@ -48,20 +49,6 @@ def read_curves(file: Path) -> Curves:
 def telling(curves: Curves) -> list[str]:
     """The metrics worth a place on the first page."""
     return [name for name in curves if name in _FIRST]
-
-
-def _entries(file: Path) -> list[dict[str, float]]:
-    if not file.exists():
-        return []
-    entries = []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(entry, dict) and isinstance(entry.get("step"), int):
-            entries.append(entry)
-    return entries
 
 
 def _rank(name: str) -> int:

@@ -68,7 +68,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
     null is read as NaN. An absent file has no lines.
     """
-    if not path.exists():
+    if not path.is_file():
         return []
     steps: dict[int, dict[str, Any]] = {}
     for raw in path.read_bytes().splitlines():

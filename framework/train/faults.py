@@ -1,12 +1,15 @@
 """Faults of the world as plain lines: what happened, and what the next start will do."""
 
+import re
 import sys
 from collections.abc import Callable
 
 import jax
 
 from framework.checkpoint import CheckpointDamaged, CheckpointFailed, CheckpointMismatch
+from framework.config import blame
 
+_OUT_OF_MEMORY = re.compile(r"(RESOURCE_EXHAUSTED|Out of memory)[^\n]*")
 FAULT = 1
 MISTAKE = 2
 STOPPED = 130
@@ -24,15 +27,16 @@ def guarded(work: Callable[[], int]) -> int:
     except (CheckpointFailed, CheckpointDamaged) as error:
         return _say(FAULT, str(error))
     except FloatingPointError as error:
-        return _say(FAULT, f"Stopped at a number that is not finite: {_first_line(error)}")
+        return _say(FAULT, f"Stopped at a number that is not finite: {blame(error)}")
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
         return _say(FAULT, f"{error.strerror or _first_line(error)}{place}\n{CONTINUES}")
     except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+        full = _OUT_OF_MEMORY.search(str(error))
+        if full is None:
             raise
-        return _say(FAULT, f"The device has too little memory: {_first_line(error)}\n"
-                           "A smaller data.batch_size, trainer.accumulate or mesh=fsdp needs less.")
+        return _say(FAULT, f"The device has too little memory: {full[0]}\nA smaller model or "
+                           "data.batch_size, trainer.accumulate and mesh=fsdp need less.")
     except KeyboardInterrupt:
         return _say(STOPPED, f"Stopped at once. {CONTINUES}")
 

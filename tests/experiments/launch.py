@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The smallest run that has every part: one device, a dense layer, no trackers but metrics.jsonl.
@@ -96,7 +97,26 @@ def saved_arrays(run: Path, step: int) -> dict[str, np.ndarray]:
     }
 
 
+def here(*words: str) -> int:
+    """The command in this process; its exit code. JAX's options are put back."""
+    import jax
+
+    from experiments import run
+
+    names = ("jax_compilation_cache_dir", "jax_debug_nans")
+    before = {name: getattr(jax.config, name) for name in names}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["experiments.run", *words])
+        try:
+            return run.main()
+        except SystemExit as error:  # of argparse and of Hydra's own flags
+            return error.code if isinstance(error.code, int) else 1
+        finally:
+            for name, value in before.items():
+                jax.config.update(name, value)
+
+
 class Command(Protocol):
-    """The command in this process."""
+    """The command in this process, in an empty folder."""
 
     def __call__(self, *words: str) -> Ended: ...
