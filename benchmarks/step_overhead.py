@@ -134,7 +134,8 @@ def experiment_of(case: Case, directory: Path, steps: int) -> tuple[Experiment, 
     """The framework's experiment, as a command line would compose it."""
     overrides = [
         *case.overrides, f"data.batch_size={case.batch_size}", "data.augmentations=[]",
-        "evaluation=none", "checkpoint=none", "tracker.wandb.enabled=false",
+        "evaluation.every=null", "evaluation.final=[]", "checkpoint.every=null",
+        "checkpoint.metric=null", "tracker.wandb.enabled=false",
         f"trainer.steps={steps}", f"trainer.log_every={LOG_EVERY}", f"run.dir={directory}",
     ]  # fmt: skip
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):

@@ -4,10 +4,11 @@ A scan over steps saves the dispatch of each, which a tiny dense step feels (8 t
 convolution on a CPU leaves XLA's threaded code inside a loop and becomes several times slower.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 
@@ -36,41 +37,64 @@ def measure(
     """
     if size < 2 * WARM_UP or until - step < 12 * size:
         return state, step, 1
-    # From here on `step` is a multiple of `size`, as the intervals of those who listen are.
     state, step = loop.advance(state, step, step + WARM_UP, 1)
-    first, state, step = _timed(loop, state, step, -(-(step + WARM_UP) // size) * size, 1)
-    if first > SLOW_STEP or loop.stopped:
+    # From here on `step` is a multiple of `size`, as the intervals of those who listen are.
+    aligned = -(-(step + WARM_UP) // size) * size
+    clock, state, step = _timed(loop, state, step, aligned, 1, each=True)
+    if clock.fastest > SLOW_STEP or loop.stopped:
         return state, step, 1
     state, step = loop.advance(state, step, step + size, size)  # compiles
-    several = math.inf
+    first = several = math.inf
     for _ in range(ROUNDS):
-        seconds, state, step = _timed(loop, state, step, step + 2 * size, size)
-        several = min(several, seconds)
-        seconds, state, step = _timed(loop, state, step, step + size, 1)
-        first = min(first, seconds)
+        clock, state, step = _timed(loop, state, step, step + 2 * size, size)
+        several = min(several, clock.mean)
+        clock, state, step = _timed(loop, state, step, step + size, 1)
+        first = min(first, clock.mean)
     return state, step, size if several < MARGIN * first else 1
 
 
 @dataclass
 class _Clock:
-    """Counts from the end of the first call, so that opening the data's reader is left out."""
+    """Listens from the end of the first call on: opening the data's reader does not count.
 
-    begun: float = 0.0
-    step: int = 0
+    Attributes:
+        each: wait for every call.
+        ends: (step, seconds) of the calls waited for.
+    """
+
+    each: bool
+    ends: list[tuple[int, float]] = field(default_factory=list)
 
     def on_step(self, moment: Moment) -> None:
-        if not self.begun:
+        if self.each or not self.ends:
             jax.block_until_ready(moment.metrics)
-            self.begun, self.step = time.perf_counter(), moment.step
+            self.end(moment.step)
+
+    def end(self, step: int) -> None:
+        """All steps up to `step` are done."""
+        self.ends.append((step, time.perf_counter()))
+
+    @property
+    def fastest(self) -> float:
+        """Seconds a step, in the fastest call."""
+        pairs = itertools.pairwise(self.ends)
+        return min(((b - a) / (m - n) for (n, a), (m, b) in pairs if m > n), default=math.inf)
+
+    @property
+    def mean(self) -> float:
+        """Seconds a step from the first call's end to the last's."""
+        (before, begun), (after, ended) = self.ends[0], self.ends[-1]
+        return (ended - begun) / (after - before) if after > before else math.inf
 
 
 def _timed(
-    loop: Loop, state: TrainState, step: int, until: int, size: int
-) -> tuple[float, TrainState, int]:
-    """Seconds a step, the state and the step reached."""
-    clock, before = _Clock(), loop.listeners
+    loop: Loop, state: TrainState, step: int, until: int, size: int, *, each: bool = False
+) -> tuple[_Clock, TrainState, int]:
+    """The clock, the state and the step reached."""
+    clock, before = _Clock(each), loop.listeners
     loop.listeners = [*before, clock]
     state, reached = loop.advance(state, step, until, size)
     loop.listeners = before
     loop.drain()
-    return (time.perf_counter() - clock.begun) / max(reached - clock.step, 1), state, reached
+    clock.end(reached)
+    return clock, state, reached

@@ -80,6 +80,17 @@ def test_one_disturbed_round_changes_nothing(run: Callable[..., tuple[World, int
     assert run(disturbed)[2] == 20
 
 
+def test_a_busy_machine_makes_no_slow_step(run: Callable[..., tuple[World, int, int]]) -> None:
+    calls = 0
+
+    def disturbed(size: int) -> float:
+        nonlocal calls
+        calls += 1
+        return gains(size) + (10 * SLOW_STEP if calls < 20 and calls % 3 else 0.0)
+
+    assert run(disturbed)[2] == 20
+
+
 def test_a_slow_step_does_not_pay_for_compiling_a_scan(
     run: Callable[..., tuple[World, int, int]],
 ) -> None:
