@@ -1,6 +1,6 @@
 """Completion of `python -m experiments.…` on the shell; Hydra's own knows `python file.py` only.
 
-    eval "$(python -m experiments.run -sc install=bash)"
+eval "$(python -m experiments.run -sc install=bash)"
 """
 
 import os

@@ -51,9 +51,7 @@ def _tangent(
     tangents: tuple[jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
     (x, kernel), (moved, turned) = primals, tangents
-    by_kernel = on_platform(
-        x, turned, cpu=partial(_in_pieces, convolution), default=convolution
-    )
+    by_kernel = on_platform(x, turned, cpu=partial(_in_pieces, convolution), default=convolution)
     return convolution(x, kernel), convolution(moved, kernel) + by_kernel
 
 

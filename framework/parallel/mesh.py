@@ -72,8 +72,14 @@ class MeshOptions:
         """
         count = min(self.devices or available, available)
         if self.devices is not None and self.devices > available:
-            raise InvalidConfig(Problem("mesh.devices", self.devices, f"at most {available}",
-                                        "that is all the devices there are"))
+            raise InvalidConfig(
+                Problem(
+                    "mesh.devices",
+                    self.devices,
+                    f"at most {available}",
+                    "that is all the devices there are",
+                )
+            )
         fixed = math.prod(size for size in self.sizes.values() if size != REST)
         shown = " × ".join(f"{axis} {n}" for axis, n in self.sizes.items() if n != 1) or "1"
         if REST in self.sizes.values():
@@ -83,8 +89,11 @@ class MeshOptions:
             return {a: count // fixed if n == REST else n for a, n in self.sizes.items()}
         if fixed != count:
             expected = f"axes that multiply to the {count} devices (they give {fixed})"
-            hint = f"set one axis to -1, or mesh.devices={fixed}" if fixed < count else (
-                "set one axis to -1" )
+            hint = (
+                f"set one axis to -1, or mesh.devices={fixed}"
+                if fixed < count
+                else ("set one axis to -1")
+            )
             raise InvalidConfig(Problem("mesh", shown, expected, hint))
         return self.sizes
 
@@ -106,8 +115,12 @@ def build_mesh(options: MeshOptions, devices: Sequence[jax.Device] | None = None
     if count == 1 or chosen[0].platform == "cpu":
         grid = np.array(chosen).reshape(tuple(shape.values()))
         return Mesh(grid, tuple(shape), axis_types=(AxisType.Auto,) * len(shape))
-    return jax.make_mesh(tuple(shape.values()), tuple(shape), devices=chosen,
-                         axis_types=(AxisType.Auto,) * len(shape))
+    return jax.make_mesh(
+        tuple(shape.values()),
+        tuple(shape),
+        devices=chosen,
+        axis_types=(AxisType.Auto,) * len(shape),
+    )
 
 
 def _several(axes: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -46,8 +46,9 @@ def batch_partition(options: MeshOptions, *, stacked: bool = False) -> Partition
     return PartitionSpec(None, axes or None) if stacked else PartitionSpec(axes or None)
 
 
-def _uneven(path: str, shape: tuple[int, ...], name: str, size: int, axes: tuple[str, ...],
-            ways: int) -> Problem:
+def _uneven(
+    path: str, shape: tuple[int, ...], name: str, size: int, axes: tuple[str, ...], ways: int
+) -> Problem:
     return Problem(
         f"mesh.rules.{name}",
         "+".join(axes),

@@ -80,8 +80,12 @@ class RunDirectory:
         where = _existing(self.path)
         if not where.is_dir() or not os.access(where, os.W_OK | os.X_OK):
             return [
-                Problem("run.dir", self.path, f"a place that can be written ({where} cannot)",
-                        "change its permissions or choose another directory")
+                Problem(
+                    "run.dir",
+                    self.path,
+                    f"a place that can be written ({where} cannot)",
+                    "change its permissions or choose another directory",
+                )
             ]
         if options.resume == "allow_changes":
             return []
@@ -93,9 +97,13 @@ class RunDirectory:
         if not changes:
             return []
         return [
-            Problem("run.dir", self.path, "a run of the same configuration",
-                    f"it differs in {', '.join(changes)}; choose another directory, or "
-                    "run.resume=allow_changes to continue with the new values")
+            Problem(
+                "run.dir",
+                self.path,
+                "a run of the same configuration",
+                f"it differs in {', '.join(changes)}; choose another directory, or "
+                "run.resume=allow_changes to continue with the new values",
+            )
         ]
 
     def changes(self, config: Mapping[str, Any]) -> list[str]:
@@ -112,9 +120,13 @@ class RunDirectory:
         if saved in (None, fingerprint) or options.resume == "allow_changes":
             return []
         return [
-            Problem("run.dir", self.path, "a run on the same data",
-                    f"their content has changed (fingerprint {saved[:8]} → {fingerprint[:8]}); "
-                    "choose another directory, or run.resume=allow_changes")
+            Problem(
+                "run.dir",
+                self.path,
+                "a run on the same data",
+                f"their content has changed (fingerprint {saved[:8]} → {fingerprint[:8]}); "
+                "choose another directory, or run.resume=allow_changes",
+            )
         ]
 
     def lock(self) -> Any:

@@ -56,8 +56,9 @@ def batch_fits_split(data: Data) -> Iterable[Problem]:
     """A batch is no larger than the training split."""
     size = len(data.splits.get("train", ()))
     if data.batch_size > size:
-        yield Problem("data.batch_size", data.batch_size,
-                      f"at most the {size} examples of the training split")
+        yield Problem(
+            "data.batch_size", data.batch_size, f"at most the {size} examples of the training split"
+        )
 
 
 def intervals_divide(trainer: Trainer, evaluation: Any, checkpoint: Any) -> Iterable[Problem]:
@@ -107,8 +108,9 @@ def metrics_exist(
             plain = [name for name in names if "/" not in name]
             yield Problem(key, metric, "a metric of the task", nearest(metric, plain))
         elif evaluation.every is None and key.startswith("trainer"):
-            yield Problem(key, metric, "evaluations while training to watch it in",
-                          "set evaluation.every")
+            yield Problem(
+                key, metric, "evaluations while training to watch it in", "set evaluation.every"
+            )
 
 
 def best_can_be_known(checkpoint: Any, evaluation: EvaluationOptions) -> Iterable[Problem]:
@@ -126,9 +128,12 @@ def best_can_be_known(checkpoint: Any, evaluation: EvaluationOptions) -> Iterabl
                 yield Problem(key, value, expected, "evaluation.weights=best needs it")
     ranked = checkpoint.metric is not None and checkpoint.keep_best > 0
     if ranked and checkpoint.every and evaluation.every and checkpoint.every % evaluation.every:
-        yield Problem("checkpoint.every", checkpoint.every,
-                      f"a multiple of evaluation.every={evaluation.every}",
-                      f"checkpoint.metric={checkpoint.metric} is measured there")
+        yield Problem(
+            "checkpoint.every",
+            checkpoint.every,
+            f"a multiple of evaluation.every={evaluation.every}",
+            f"checkpoint.metric={checkpoint.metric} is measured there",
+        )
 
 
 def augmentations_fit(data: Data) -> Iterable[Problem]:
@@ -205,8 +210,12 @@ def outputs_fit(
     wanted = task.outputs(data.spec)
     given = getattr(outputs, "shape", (None,))[-1]
     if given != wanted:
-        yield Problem("model.outputs", given, f"{wanted}, one for each of the data's "
-                      f"{data.spec.labels.kind} labels", "leave model.outputs out")
+        yield Problem(
+            "model.outputs",
+            given,
+            f"{wanted}, one for each of the data's {data.spec.labels.kind} labels",
+            "leave model.outputs out",
+        )
 
 
 def mesh_fits_devices(

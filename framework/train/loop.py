@@ -73,8 +73,11 @@ class Loop:
             return state, step
         call = self.call(size)
         batches = self.feed(step, size)
-        hear = [method for listener in self.listeners
-                if (method := getattr(listener, "on_step", None)) is not None]
+        hear = [
+            method
+            for listener in self.listeners
+            if (method := getattr(listener, "on_step", None)) is not None
+        ]
         try:
             while step + size <= until and not self.stopped:
                 begun = time.perf_counter()

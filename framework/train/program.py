@@ -60,9 +60,7 @@ class Program:
     @functools.cached_property
     def step(self) -> Step:
         """The pure step, not compiled."""
-        return make_step(
-            self.network, self.precision, steps=self.steps, accumulate=self.accumulate
-        )
+        return make_step(self.network, self.precision, steps=self.steps, accumulate=self.accumulate)
 
     def call(self, size: int, abstract: TrainState) -> Call:
         """The step compiled with donated state; `size` > 1 scans over stacked batches."""
@@ -80,9 +78,7 @@ class Program:
     @functools.cached_property
     def predict(self) -> Callable[..., dict[str, jax.Array]]:
         """Predictions on a batch, whole on every device so that any process can read them."""
-        return jax.jit(
-            make_predict(self.network, self.precision), out_shardings=self.everywhere
-        )
+        return jax.jit(make_predict(self.network, self.precision), out_shardings=self.everywhere)
 
     @property
     def everywhere(self) -> NamedSharding:

@@ -51,7 +51,8 @@ def make_step(network: Network, precision: Precision, *, steps: int, accumulate:
 
         microbatches = jax.tree.map(
             # Interleaved, so that each device keeps the examples it has.
-            lambda a: a.reshape(-1, accumulate, *a.shape[1:]).swapaxes(0, 1), batch
+            lambda a: a.reshape(-1, accumulate, *a.shape[1:]).swapaxes(0, 1),
+            batch,
         )
         zeros = jax.tree.map(jnp.zeros_like, cast(state.params, precision.gradient))
         start = (zeros, state.model_state, jnp.int32(0))

@@ -52,7 +52,11 @@ def print_summary(
         if row is None:
             table.add_row(f"… {len(rows) - ROWS_SHOWN} more", "", "", "", style="dim")
             continue
-        table.add_row(row["path"], " × ".join(map(str, row["shape"])), ", ".join(row["axes"]),
-                      f"{row['bytes']:,}")
+        table.add_row(
+            row["path"],
+            " × ".join(map(str, row["shape"])),
+            ", ".join(row["axes"]),
+            f"{row['bytes']:,}",
+        )
     console.print(table)
     console.print(f"{parameters:,} parameters, {size / 1e6:,.2f} MB\n")

@@ -51,8 +51,12 @@ def train(
     stopping = trainer.early_stopping and StopEarly(
         loop, trainer.early_stopping, experiment.evaluation.split
     )
-    saving = Saving(loop, setting.checkpoints, experiment.checkpoint.every,
-                    extra=lambda: {EARLY_STOPPING: stopping.remember()} if stopping else {})
+    saving = Saving(
+        loop,
+        setting.checkpoints,
+        experiment.checkpoint.every,
+        extra=lambda: {EARLY_STOPPING: stopping.remember()} if stopping else {},
+    )
     loop.listeners = [
         Scalars(setting.tracker, trainer.log_every, experiment.data.batch_size, progress.hear),
         progress,

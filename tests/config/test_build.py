@@ -62,8 +62,9 @@ def test_builds_mappings_of_objects() -> None:
 
 
 def test_partial_leaves_arguments_open() -> None:
-    made = require(node("Drawing", count=1, square=node("Square"),
-                        make=node("refuse", _partial_=True)))
+    made = require(
+        node("Drawing", count=1, square=node("Square"), make=node("refuse", _partial_=True))
+    )
     assert isinstance(made.make, functools.partial)
     assert made.make.func.__name__ == "refuse"
 
@@ -82,7 +83,8 @@ def test_partial_leaves_arguments_open() -> None:
           "choices: corners, kind, place, side"]),
         (node("Drawing", count=0.5, square=node("Square")),
          ["count=0.5: expected a valid integer"]),
-        (node("Drawing", square=node("Square")), ["count=(missing): expected a value; give it: count=…"]),
+        (node("Drawing", square=node("Square")),
+         ["count=(missing): expected a value; give it: count=…"]),
         (node("Drawing", count="???", square=node("Square")),
          ["count=(missing): expected a value; give it: count=…"]),
         (node("Drawing", count=1, square=node("Square", side=0)),
@@ -121,17 +123,20 @@ def test_a_module_that_fails_at_import(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "broken_module.py").write_text("import not_installed_here\n")
     (tmp_path / "wrong_module.py").write_text("1 / 0\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert "importing broken_module failed: No module named 'not_installed_here'" in problems(
-        {"_target_": "broken_module.Thing"}
-    )[0]
-    assert "importing wrong_module failed: ZeroDivisionError" in problems(
-        {"_target_": "wrong_module.Thing"}
-    )[0]
+    assert (
+        "importing broken_module failed: No module named 'not_installed_here'"
+        in problems({"_target_": "broken_module.Thing"})[0]
+    )
+    assert (
+        "importing wrong_module failed: ZeroDivisionError"
+        in problems({"_target_": "wrong_module.Thing"})[0]
+    )
 
 
 def test_what_constructors_refuse_is_collected_with_its_key() -> None:
-    settings = node("Drawing", count=1, square=node("refuse", side=1.0),
-                    shapes=[node("refuse", side=2.0)])
+    settings = node(
+        "Drawing", count=1, square=node("refuse", side=1.0), shapes=[node("refuse", side=2.0)]
+    )
     with pytest.raises(InvalidConfig) as caught:
         require(settings)
     assert [problem.key for problem in caught.value.problems] == ["square.side", "shapes.0.side"]

@@ -70,8 +70,10 @@ class StopEarly:
 
     def _stop_if_due(self) -> None:
         if self.evaluations_since >= self.options.patience:
-            best = "once been a number" if self.best is None else (
-                f"improved on {self.best:.5g} (step {self.best_step})"
+            best = (
+                "once been a number"
+                if self.best is None
+                else (f"improved on {self.best:.5g} (step {self.best_step})")
             )
             self.loop.stop(
                 f"{self.options.metric} of {self.split} has not {best} "
