@@ -35,8 +35,11 @@ def guarded(work: Callable[[], int]) -> int:
         full = _OUT_OF_MEMORY.search(str(error))
         if full is None:
             raise
-        return _say(FAULT, f"The device has too little memory: {full[0]}\nA smaller model or "
-                           "data.batch_size, trainer.accumulate and mesh=fsdp need less.")
+        return _say(
+            FAULT,
+            f"The device has too little memory: {full[0]}\nA smaller model or "
+            "data.batch_size, trainer.accumulate and mesh=fsdp need less.",
+        )
     except KeyboardInterrupt:
         return _say(STOPPED, f"Stopped at once. {CONTINUES}")
 

@@ -148,9 +148,7 @@ MISTAKES: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("mistakes", MISTAKES, ids=lambda mistakes: next(iter(mistakes)))
-def test_each_mistake_is_a_line(
-    mistakes: dict[str, str], command: Command, tmp_path: Path
-) -> None:
+def test_each_mistake_is_a_line(mistakes: dict[str, str], command: Command, tmp_path: Path) -> None:
     ended = command(*SMALL, *" ".join(mistakes).split())
     assert ended.code == 2, ended
     for said in mistakes.values():
@@ -234,9 +232,7 @@ def test_a_preset_can_be_left_out_again(command: Command) -> None:
     assert "one mistake" in ended.err
 
 
-def test_no_permission(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_permission(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
     ended = command(*SMALL, f"run.dir={tmp_path}/closed/run")
     assert ended.code == 2

@@ -158,4 +158,3 @@ def test_runs_without_a_name_do_not_meet(command: Command, tmp_path: Path) -> No
     assert command(*words).code == 0
     assert command(*words).code == 0
     assert len(list((tmp_path / "runs" / "digits").iterdir())) == 2
-

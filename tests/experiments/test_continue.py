@@ -63,9 +63,7 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Troubled:
         os.killpg(process.pid, number)
         return end(process)
 
-    killed, terminated, interrupted = map(
-        ended_by, (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-    )
+    killed, terminated, interrupted = map(ended_by, (signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
     return Troubled(run, killed, terminated, interrupted, launch(*WORDS, cwd=folder))
 
 

@@ -90,9 +90,7 @@ def test_too_little_memory_is_a_line(words: tuple[str, ...], command: Command) -
     assert "mesh=fsdp" in ended.err
 
 
-def test_one_process_a_directory(
-    words: tuple[str, ...], command: Command, tmp_path: Path
-) -> None:
+def test_one_process_a_directory(words: tuple[str, ...], command: Command, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with RunDirectory(tmp_path / "run").lock():
         ended = command(*words)
