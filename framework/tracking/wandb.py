@@ -106,10 +106,12 @@ class WandbRun:
     def artifact(self, name: str, kind: str, path: Path) -> None:
         """A file or a directory."""
         artifact = self._wandb.Artifact(name, type=kind)
-        if path.is_dir():
-            artifact.add_dir(str(path))
-        else:
-            artifact.add_file(str(path))
+        # Not add_dir: it prints a line whatever the settings say.
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.is_file():
+                inside = file.relative_to(path) if path.is_dir() else file.name
+                artifact.add_file(str(file), name=str(inside))
         self._run.log_artifact(artifact)
 
     def hyperparameters(self, values: Mapping[str, object], metrics: Mapping[str, float]) -> None:
