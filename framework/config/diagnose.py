@@ -42,19 +42,20 @@ def diagnose(
     with initialize_config_dir(str(configs), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         for text in overrides:
-            override, problem = _parsed(text)
+            override, problem = _parsed(text, loader)
             if override is not None:
                 if not loader.get_group_options(override.key_or_group, None, name, search):
                     values.append(override)
                     continue
                 problem = _wrong_choice(loader, override, name, search)
-                choices += [] if problem else [text]
+                choices += [] if problem else _single(override)
             problems += [problem] if problem else []
         try:
             config = compose(name, overrides=search + choices)
             groups = loader.get_group_options("", ObjectType.GROUP, name, search)
             found = [(override, _wrong_key(config, override, groups)) for override in values]
-            right = [override.input_line or "" for override, problem in found if problem is None]
+            right = [word for override, problem in found if problem is None
+                     for word in _single(override)]
             problems += [problem for _, problem in found if problem is not None]
             settings = as_plain(compose(name, overrides=search + choices + right))
         except (HydraException, OmegaConfBaseException) as error:
@@ -69,9 +70,9 @@ def as_plain(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in settings.items()}
 
 
-def _parsed(text: str) -> tuple[Override | None, Problem | None]:
+def _parsed(text: str, loader: ConfigLoader) -> tuple[Override | None, Problem | None]:
     try:
-        override = OverridesParser.create().parse_override(text)
+        override = OverridesParser.create(loader).parse_override(text)
         reason = "the key is missing"
     except HydraException as error:
         override, reason = None, str(error).splitlines()[0]
@@ -84,10 +85,10 @@ def _wrong_choice(
     loader: ConfigLoader, override: Override, name: str, search: list[str]
 ) -> Problem | None:
     group = override.key_or_group
-    if override.is_sweep_override() or override.is_delete():
+    if override.is_delete() or (override.is_sweep_override() and not override.is_choice_sweep()):
         return None
     choices = loader.get_group_options(group, ObjectType.CONFIG, name, search)
-    value = override.value()
+    value = override.value() if not override.is_sweep_override() else _swept(override)
     for choice in value if isinstance(value, list) else [value]:
         if isinstance(choice, dict):
             continue  # the group's content, not a choice
@@ -98,6 +99,18 @@ def _wrong_choice(
                 hint = f"in a list, write it in quotes: '{choice}'"
             return Problem(group, choice, f"a choice of the group '{group}'", hint)
     return None
+
+
+def _single(override: Override) -> list[str]:
+    """The word of a single run, the first of a sweep over choices; none for other sweeps."""
+    if not override.is_sweep_override():
+        return [str(override.input_line)]
+    return [f"{override.get_key_element()}={value}" for value in _swept(override)[:1]]
+
+
+def _swept(override: Override) -> list[str]:
+    """The values of a sweep over choices, as they are written."""
+    return list(override.sweep_string_iterator()) if override.is_choice_sweep() else []
 
 
 def _wrong_key(config: DictConfig, override: Override, groups: Sequence[str]) -> Problem | None:

@@ -8,6 +8,7 @@ from typing import Any
 import optax
 
 from framework.config import InvalidConfig, Problem
+from framework.config.arguments import parameters_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Rule:
         if isinstance(factory, partial):
             arguments = tuple((k, _hashable(v)) for k, v in sorted(factory.keywords.items()))
             rule = cls(factory.func, arguments)
+        if "learning_rate" in parameters_of(rule.factory):
+            raise _no_rule(rule, "it has one; take its rule alone, such as optax.scale_by_adam")
         try:
             transformation = rule()
         except (TypeError, ValueError) as error:

@@ -151,7 +151,8 @@ def test_rules_are_values():
     [
         (partial(optax.scale_by_adam, 0.9), "by name"),
         (optax.scale_by_adam(), "_partial_: true"),
-        (optax.adamw, "learning_rate"),
+        (optax.adamw, "it has one"),
+        (partial(optax.sgd, learning_rate=0.1), "it has one"),
         (dict, "it returns dict"),
     ],
 )
