@@ -72,7 +72,8 @@ def as_plain(config: DictConfig) -> dict[str, Any]:
 
 def _parsed(text: str, loader: ConfigLoader) -> tuple[Override | None, Problem | None]:
     try:
-        override = OverridesParser.create(loader).parse_override(text)
+        override = OverridesParser.create().parse_override(text)
+        override.config_loader = loader  # which knows what a sweep's `glob(*)` stands for
         reason = "the key is missing"
     except HydraException as error:
         override, reason = None, str(error).splitlines()[0]
