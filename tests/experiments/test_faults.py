@@ -3,11 +3,14 @@
 import json
 import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
 from framework.run import RunDirectory
+from framework.train.listeners.progress import Progress
+from framework.train.loop import Moment
 from tests.experiments.launch import SMALL, Command, logged
 
 
@@ -90,6 +93,22 @@ def test_too_little_memory_is_a_line(words: tuple[str, ...], command: Command) -
     assert "mesh=fsdp" in ended.err
 
 
+def test_interrupted_in_the_first_steps_without_checkpoints(
+    words: tuple[str, ...], command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: Progress, moment: Moment) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Progress, "on_step", interrupt)
+    ended = command(*words, "checkpoint.every=null", "trainer.steps=4000", "evaluation=none")
+    assert ended.code == 75
+    assert "Stopped at step 1: interrupted by SIGTERM" in ended.out
+    assert "Nothing is saved, as checkpoint.every=null: the next start begins anew." in ended.out
+    # How many steps a call makes was not measured, so it is not remembered.
+    assert not (tmp_path / "run" / "program.json").exists()
+    assert not (tmp_path / "run" / "summary.json").exists()
+
+
 def test_one_process_a_directory(words: tuple[str, ...], command: Command, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with RunDirectory(tmp_path / "run").lock():
@@ -135,11 +154,3 @@ def test_a_damaged_directory_is_told_plainly(
     (complete / "config.yaml").write_text("nothing\n")
     assert "it holds no settings" in command(*words).err
 
-
-def test_two_runs_of_the_same_second(command: Command, tmp_path: Path) -> None:
-    from framework.run import RunOptions
-
-    options = RunOptions(root=tmp_path)
-    made = [options.make("digits") for _ in range(3)]
-    assert len(set(made)) == 3
-    assert all(path.is_dir() and not os.listdir(path) for path in made)  # noqa: PTH208

@@ -64,6 +64,75 @@ def test_two_runs_of_one_second_get_two_directories(tmp_path: Path) -> None:
     assert first.parent == tmp_path / "digits"
 
 
+def test_directories_are_made_one_for_each_start(tmp_path: Path) -> None:
+    options = RunOptions(root=tmp_path)
+    made = [options.make("digits") for _ in range(3)]
+    assert len(set(made)) == 3
+    assert all(path.is_dir() for path in made)
+    named = RunOptions(dir=tmp_path / "a" / "named")
+    assert named.make("digits") == named.make("digits") == tmp_path / "a" / "named"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileExistsError):
+        RunOptions(dir=tmp_path / "file").make("digits")
+
+
+def test_two_starts_that_chose_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = iter(["one", "one", "two"])
+    monkeypatch.setattr(RunOptions, "path", lambda self, experiment: tmp_path / next(names))
+    options = RunOptions()
+    assert [options.make("digits").name for _ in range(2)] == ["one", "two"]
+
+
+def test_a_complete_run_that_begins_again_is_not_complete(tmp_path: Path) -> None:
+    directory = begun(tmp_path)
+    directory.write_json("summary.json", {"complete": True})
+    begun(tmp_path)
+    assert directory.read_json("summary.json") is None
+
+
+@pytest.mark.parametrize("text", ["seed: [0", "just words", "3"])
+def test_a_config_that_cannot_be_read(text: str, tmp_path: Path) -> None:
+    directory = begun(tmp_path)
+    (tmp_path / "config.yaml").write_text(text)
+    (problem,) = directory.check(CONFIG, RunOptions())
+    assert "expected a run whose config.yaml can be read" in str(problem)
+
+
+def test_other_data_are_refused(tmp_path: Path) -> None:
+    directory = begun(tmp_path)
+    assert directory.check_data("f", RunOptions()) == []
+    (problem,) = directory.check_data("g", RunOptions())
+    assert "expected a run on the same data" in str(problem)
+    assert directory.check_data("g", RunOptions(resume="allow_changes")) == []
+    assert RunDirectory(tmp_path / "new").check_data("g", RunOptions()) == []
+
+
+def test_a_torn_json_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "program.json").write_text('{"steps')
+    assert RunDirectory(tmp_path).read_json("program.json") is None
+
+
+def test_one_at_a_time_has_the_lock(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    with directory.lock(), pytest.raises(BlockingIOError):
+        directory.lock()
+    directory.lock().close()
+
+
+def test_a_file_system_without_locks_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def refuse(file: object, how: int) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    RunDirectory(tmp_path).lock().close()
+
+
 def test_a_file_is_written_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
