@@ -50,7 +50,8 @@ def conclude(setting: Setting, state: TrainState, step: int, stopped: str | None
         setting.tracker.artifact(f"evaluation-{split}", "evaluation", folder)
         print_metrics(console, evaluation)
         results |= {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
-    setting.tracker.hyperparameters(_swept(setting), results)
+    overall = {name: value for name, value in results.items() if name.count("/") == 1}
+    setting.tracker.hyperparameters(_swept(setting), overall)
     setting.checkpoints.wait()
     summary = {"step": step, "stopped": stopped, "weights": source, "metrics": results}
     directory.write_json(SUMMARY, {"complete": False, **summary})  # which the report reads
