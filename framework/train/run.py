@@ -16,7 +16,6 @@ from framework.parallel import build_mesh
 from framework.run import SUMMARY, RunDirectory, cache_directory, describe_environment
 from framework.tracking import open_trackers
 from framework.train.beginning import begin
-from framework.train.conclude import conclude, say_where
 from framework.train.experiment import Experiment
 from framework.train.faults import guarded
 from framework.train.listeners.interruption import REASON
@@ -49,6 +48,8 @@ def _run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[
     with _alone(directory):
         if (directory.read_json(SUMMARY) or {}).get("complete") and not directory.changes(config):
             console.print("This run is complete.")
+            from framework.train.conclude import say_where
+
             say_where(console, directory)
             return 0
         configure_jax(experiment.trainer)
@@ -84,6 +85,8 @@ def _from_start_to_end(
         state, step, stopped = train(setting, state, start, memory=memory)
         complete = stopped is None or not stopped.startswith(REASON)
         if complete:
+            from framework.train.conclude import conclude  # late, as it brings the report along
+
             conclude(setting, state, step, stopped)
         else:
             checkpoints.wait()

@@ -11,7 +11,6 @@ from framework.data import on_mesh, training_batches
 from framework.parallel import batch_putter
 from framework.train import steps_per_call
 from framework.train.checks import intervals
-from framework.train.conclude import evaluate_state
 from framework.train.experiment import Experiment
 from framework.train.listeners.interruption import interruptible
 from framework.train.listeners.profile import ProfileWindow
@@ -129,6 +128,8 @@ def _rows(experiment: Experiment) -> slice | None:
 
 def _watched(setting: Setting, state: TrainState) -> dict[str, float]:
     """Metrics to watch: the overall ones, and those of a class that were asked for."""
+    from framework.train.conclude import evaluate_state  # late, as it brings the report along
+
     experiment = setting.experiment
     stopping = experiment.trainer.early_stopping
     asked = {experiment.checkpoint.metric, stopping.metric if stopping else None}
