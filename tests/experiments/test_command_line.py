@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -153,8 +154,9 @@ def test_a_wrong_sweep_leaves_nothing(command: Command, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_runs_without_a_name_do_not_meet(command: Command, tmp_path: Path) -> None:
-    words = (*SMALL, "trainer.steps=20", "evaluation=none", "checkpoint=none")
-    assert command(*words).code == 0
-    assert command(*words).code == 0
-    assert len(list((tmp_path / "runs" / "digits").iterdir())) == 2
+def test_a_run_without_a_name_is_named_by_its_time(command: Command, tmp_path: Path) -> None:
+    ended = command(*SMALL, "trainer.steps=20", "evaluation=none", "checkpoint.every=null")
+    assert ended.code == 0
+    (run,) = (tmp_path / "runs" / "digits").iterdir()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", run.name)
+    assert f"Run       {run}" in ended.out
