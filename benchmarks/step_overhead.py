@@ -55,6 +55,8 @@ class Case:
         batch_size: examples in a step.
         round_steps: in one round of each contender.
         pixels: side of synthetic images; None takes the digits.
+        warm: steps before the first round, in which the framework chooses how many a call makes:
+            at most 30 intervals of logging, or two where a step is too slow for more than one.
         wanted: contender to the least ratio that the framework should reach.
     """
 
@@ -64,6 +66,7 @@ class Case:
     round_steps: int
     wanted: dict[str, float]
     pixels: int | None = None
+    warm: int = 30 * LOG_EVERY
 
 
 PLAIN = ("model.channels=[32,64]", "model.convolutions=1", "model.norm=none")
@@ -73,7 +76,7 @@ CASES = {
     "cnn": Case(("model=cnn",), bare.CNN, 64, 40, {BY_HAND: 0.98}),
     "images": Case(
         ("model=cnn", *PLAIN), partial(bare.CNN, convolutions=1, norm=False), 128, 20,
-        {BY_HAND: 0.98, OTHER_POOL: 1.5}, pixels=28,
+        {BY_HAND: 0.98, OTHER_POOL: 1.5}, pixels=28, warm=2 * LOG_EVERY,
     ),
 }  # fmt: skip
 
@@ -230,8 +233,7 @@ def contenders(case: Case, experiment: Experiment, folder: Path) -> dict[str, Co
 
 def measure(case: Case, rounds: int, folder: Path) -> tuple[Rounds, float]:
     """Runs the framework's `train` with the contenders between its rounds."""
-    # Choosing how many steps a call makes takes at most 12 times the interval of logging.
-    warm = -(-12 * LOG_EVERY // case.round_steps) * case.round_steps
+    warm = -(-case.warm // case.round_steps) * case.round_steps
     steps = warm + (rounds + 1) * case.round_steps
     experiment, settings = experiment_of(case, folder / "run", steps)
     mesh = build_mesh(experiment.mesh)

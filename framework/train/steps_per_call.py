@@ -17,9 +17,8 @@ from framework.train.state import TrainState
 
 LARGEST = 32
 SLOW_STEP = 0.004  # seconds; the 0.2 ms of a dispatch cannot matter beside it
-MARGIN = 0.98  # a scan must gain at least 2 % to be taken
 WARM_UP = 3
-ROUNDS = 3  # the fastest of each counts: whatever else the machine does only ever slows
+ROUNDS = range(3, 10)  # the fastest of each counts: whatever else the machine does only ever slows
 
 
 def candidate(cadences: Iterable[int]) -> int:
@@ -33,9 +32,10 @@ def measure(
 ) -> tuple[TrainState, int, int]:
     """Trains the first steps both ways; returns the state, the step reached and the choice.
 
-    Takes at most 12 times `size` steps; where so many are not left, the choice is 1.
+    Takes at most 30 times `size` steps; where 12 times are not left, the choice is 1.
     """
-    if size < 2 * WARM_UP or until - step < 12 * size:
+    rounds = min((until - step) // (3 * size) - 1, ROUNDS[-1])
+    if size < 2 * WARM_UP or rounds < ROUNDS[0]:
         return state, step, 1
     state, step = loop.advance(state, step, step + WARM_UP, 1)
     # From here on `step` is a multiple of `size`, as the intervals of those who listen are.
@@ -45,12 +45,12 @@ def measure(
         return state, step, 1
     state, step = loop.advance(state, step, step + size, size)  # compiles
     first = several = math.inf
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         clock, state, step = _timed(loop, state, step, step + 2 * size, size)
         several = min(several, clock.mean)
         clock, state, step = _timed(loop, state, step, step + size, 1)
         first = min(first, clock.mean)
-    return state, step, size if several < MARGIN * first else 1
+    return state, step, size if several < first else 1
 
 
 @dataclass

@@ -59,10 +59,6 @@ def test_a_scan_that_loses_is_not(run: Callable[..., tuple[World, int, int]]) ->
     assert run(loses)[2] == 1
 
 
-def test_a_gain_within_the_noise_is_not_taken(run: Callable[..., tuple[World, int, int]]) -> None:
-    assert run(lambda size: size * (WORK if size == 1 else 0.99 * WORK))[2] == 1
-
-
 def test_the_time_of_opening_the_reader_does_not_count(
     run: Callable[..., tuple[World, int, int]],
 ) -> None:
@@ -107,16 +103,18 @@ def test_short_runs_and_small_sizes_are_not_measured(
     assert (step, chosen, world.fed) == (start, 1, [])
 
 
-@given(st.integers(0, 300), st.integers(6, 32), st.sampled_from([gains, loses]))
+@given(
+    st.integers(0, 300), st.integers(6, 32), st.integers(12, 50), st.sampled_from([gains, loses])
+)
 def test_it_ends_on_a_multiple_within_the_steps_left(
-    start: int, size: int, seconds: Callable[[int], float]
+    start: int, size: int, sizes: int, seconds: Callable[[int], float]
 ) -> None:
     world = World(seconds)
-    until = start + 12 * size
+    until = start + sizes * size
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps_per_call.time, "perf_counter", lambda: world.clock)
         _, step, _ = measure(world.loop(), start, start, until, size)  # type: ignore[arg-type]
     assert step % size == 0
-    assert start < step <= until
+    assert start < step <= min(until, start + 30 * size)
     scans = [result for result, many in world.fed if many > 1]
     assert all(first % size == 0 for first in scans)
