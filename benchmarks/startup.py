@@ -77,7 +77,8 @@ def measure(name: str, rounds: int, folder: Path) -> dict[str, list[tuple[float,
         ours = [str(HERE / "first_step.py"), *CASES[name], run]
         return seconds(bare, place.framework), seconds(ours, place.framework)
 
-    pair(0)  # the first of all reads the files from the disk
+    if rounds > 1:
+        pair(0)  # the first of all reads the files from the disk
     cold, warm = [], []
     for number in range(rounds):
         place.forget()

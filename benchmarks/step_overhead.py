@@ -156,7 +156,8 @@ def synthetic(like: Data, side: int) -> Data:
     source = ArraySource("random", images, random.integers(0, 10, 4096).astype(np.int32))
     shape = (side, side, 1)
     spec = replace(like.spec, inputs=replace(like.spec.inputs, shape=shape))
-    return replace(like, splits={"train": source}, spec=spec)
+    preprocess = replace(like.preprocess, mean=images.mean(), std=images.std())
+    return replace(like, splits={"train": source}, spec=spec, preprocess=preprocess)
 
 
 def by_hand(case: Case, experiment: Experiment, pool: Any = None) -> bare.Training:
@@ -293,7 +294,9 @@ def main() -> None:
         parser.error(f"no case named {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
     console = Console(width=100, highlight=False)
     for name in given.cases or (["mlp"] if given.smoke else CASES):
-        case, rounds = CASES[name], 2 if given.smoke else given.rounds
+        case, rounds = CASES[name], given.rounds
+        if given.smoke:
+            case, rounds = replace(case, round_steps=LOG_EVERY, warm=2 * LOG_EVERY), 2
         with tempfile.TemporaryDirectory() as folder:
             result, difference = measure(case, rounds, Path(folder))
         report(console, name, case, result, difference)
