@@ -54,8 +54,9 @@ def diagnose(
             config = compose(name, overrides=search + choices)
             groups = loader.get_group_options("", ObjectType.GROUP, name, search)
             found = [(override, _wrong_key(config, override, groups)) for override in values]
-            right = [word for override, problem in found if problem is None
-                     for word in _single(override)]
+            right = [
+                word for override, problem in found if problem is None for word in _single(override)
+            ]
             problems += [problem for _, problem in found if problem is not None]
             settings = as_plain(compose(name, overrides=search + choices + right))
         except (HydraException, OmegaConfBaseException) as error:

@@ -6,6 +6,8 @@ position is the number of the global batch, so that nothing changes with the num
 or of workers.
 """
 
+import multiprocessing
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -180,7 +182,21 @@ def _by_grain(batches: Any, start: int, workers: int, prefetch: int) -> Iterator
         reader = reader.mp_prefetch(
             grain.MultiprocessingOptions(
                 num_workers=workers, per_worker_buffer_size=max(prefetch, 1)
-            )
+            ),
+            _end_with_parent,
         )
     iterator: Iterator[Batch] = iter(reader)
     return iterator
+
+
+def _end_with_parent(worker: int, workers: int) -> None:
+    """In a worker: ends it when the process it reads for was killed, instead of never."""
+    del worker, workers
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -95,7 +95,9 @@ def _choose_size(
     experiment, trainer = setting.experiment, setting.experiment.trainer
     if trainer.steps_per_call != "auto":
         return state, start, trainer.steps_per_call
-    if trainer.deterministic:
+    # Each timing opens the data's reader anew, and with it processes: seconds for what a step
+    # whose data need processes cannot feel.
+    if trainer.deterministic or experiment.data.workers:
         return state, start, 1
     before = setting.directory.read_json(CALL_RECORD)
     if before is not None:

@@ -42,9 +42,7 @@ def test_its_exit_code_is_that_of_the_act(code: int, call: Any) -> None:
     assert call(act=lambda prepared, composed: code)[0] == code
 
 
-def test_a_sweep_has_the_highest_exit_code_and_a_directory_each(
-    call: Any, tmp_path: Path
-) -> None:
+def test_a_sweep_has_the_highest_exit_code_and_a_directory_each(call: Any, tmp_path: Path) -> None:
     def act(prepared: Any, composed: Composed) -> int:
         return 75 if composed.settings["seed"] == 1 else 0
 

@@ -153,4 +153,3 @@ def test_a_damaged_directory_is_told_plainly(
     assert "expected a run whose config.yaml can be read" in ended.err
     (complete / "config.yaml").write_text("nothing\n")
     assert "it holds no settings" in command(*words).err
-
