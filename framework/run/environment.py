@@ -14,15 +14,22 @@ PACKAGES = (
     "tensorflow-datasets", "hydra-core", "numpy",
 )  # fmt: skip
 
+_COLLECTED = gc.get_threshold()
+
 
 def prepare_environment() -> None:
     """Settings of the process that come before JAX is imported; what the user set is kept."""
-    # Imports and tracing allocate so much that Python's collector takes a tenth of the time.
-    gc.set_threshold(50_000, 20, 100)
+    # Imports and tracing make hardly any garbage, but looking for it takes a tenth of the start.
+    gc.set_threshold(1_000_000)
     # With fewer threads, several virtual CPU devices can wait for each other for ever.
     os.environ.setdefault("PJRT_NPROC", "32")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+
+def collect_as_usual() -> None:
+    """Garbage is collected as often as Python does by itself: the start is over."""
+    gc.set_threshold(*_COLLECTED)
 
 
 def cache_directory() -> Path:

@@ -17,6 +17,7 @@ from framework.train.listeners.profile import ProfileWindow
 from framework.train.listeners.progress import Progress
 from framework.train.listeners.saving import Saving
 from framework.train.listeners.scalars import Scalars
+from framework.train.listeners.start import Start
 from framework.train.listeners.watch import StopEarly, Watch
 from framework.train.loop import Loop
 from framework.train.setting import Setting
@@ -65,6 +66,7 @@ def train(
         Watch(loop, experiment.evaluation.every, experiment.evaluation.split,
               lambda state: _watched(setting, state)),
         saving,
+        Start(setting.checkpoints.warm_up if experiment.checkpoint.every else lambda: None),
         *listeners,
     ]  # fmt: skip
     if stopping and memory and EARLY_STOPPING in memory:

@@ -1,6 +1,5 @@
 """Saves the state with its position in the data."""
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,6 @@ class Saving:
     extra: Callable[[], Mapping[str, Any]] = dict
     _metrics: tuple[int, dict[str, float]] = (0, {})
     _saved: int | None = None
-    _warm: bool = False
 
     def on_eval(self, step: int, metrics: Mapping[str, float]) -> None:
         """Keeps the metrics for a save at this step."""
@@ -32,11 +30,6 @@ class Saving:
 
     def on_step(self, moment: Moment) -> None:
         """Saves at the interval, without waiting for the disk."""
-        if self.every is not None and not self._warm:
-            # Orbax takes half a second to import: hidden behind the steps, but the first one.
-            # No daemon: a process that ends in the middle of an import may crash.
-            threading.Thread(target=self.checkpoints.warm_up).start()
-            self._warm = True
         if moment.crosses(self.every):
             self.save(moment.step, moment.state)
 

@@ -1,6 +1,5 @@
 """What is saved when, and with which metrics."""
 
-import threading
 from typing import Any
 
 from framework.train.listeners.saving import Saving
@@ -12,10 +11,6 @@ class Kept:
 
     def __init__(self) -> None:
         self.saves: list[tuple[int, dict[str, Any], dict[str, float]]] = []
-        self.warmed = threading.Semaphore(0)
-
-    def warm_up(self) -> None:
-        self.warmed.release()
 
     def save(self, step: int, state: Any, extra: dict[str, Any], metrics: dict[str, float]) -> None:
         self.saves.append((step, extra, metrics))
@@ -73,16 +68,7 @@ def test_others_are_told_before_and_may_have_something_remembered() -> None:
     assert kept.saves[0][1]["early_stopping"] == {"best": 1.0}
 
 
-def test_what_the_first_save_needs_is_imported_once_and_early() -> None:
-    listener, kept = saving()
-    for step in (5, 10, 15):
-        listener.on_step(moment(step))
-    assert kept.warmed.acquire(timeout=10)
-    assert not kept.warmed.acquire(timeout=0.05)
-
-
 def test_it_can_be_switched_off() -> None:
     listener, kept = saving(every=None)
     listener.on_step(moment(1000))
     assert kept.saves == []
-    assert not kept.warmed.acquire(timeout=0.05)
