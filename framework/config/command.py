@@ -25,6 +25,7 @@ from framework.config.problem import InvalidConfig, Problem
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"
 USAGE_ERROR = 2
 INTERRUPTED = 130
+NOTHING = "nothing was started"
 _WITH_VALUE = (
     "--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
     "--config-dir", "-cd", "--experimental-rerun",
@@ -64,11 +65,14 @@ def command(
     def run(config: DictConfig, own: HydraConf | None = None) -> int:
         own = own or HydraConfig.get()
         jobs.append(job := _Job.started(own))
+        outcome = NOTHING
         try:
             composed = _plain(config, own, job)
-            job.code = act(prepare(composed), composed)
+            prepared = prepare(composed)
+            outcome = "the run does not go on"
+            job.code = act(prepared, composed)
         except InvalidConfig as error:
-            job.code = report(error.problems)
+            job.code = report(error.problems, outcome)
         except OmegaConfBaseException as error:
             job.code = report([plain(error)])
         return job.code
@@ -99,10 +103,10 @@ def command(
     return max((job.code for job in jobs), default=0)
 
 
-def report(problems: Sequence[Problem]) -> int:
+def report(problems: Sequence[Problem], outcome: str = NOTHING) -> int:
     """Prints each problem on a line of stderr; returns the exit code of a user's mistake."""
     count = "one mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-    print(f"The configuration has {count}; nothing was started.", file=sys.stderr)
+    print(f"The configuration has {count}; {outcome}.", file=sys.stderr)
     for problem in problems:
         print(f"  {problem}", file=sys.stderr)
     return USAGE_ERROR

@@ -8,6 +8,7 @@ from framework.data.mixup import Mixup
 from framework.data.placement import on_mesh
 from framework.data.preprocess import Identity, Images, Preprocess, Table
 from framework.data.source import ArraySource, Batch, Source, Subset
+from framework.data.workers import WorkerLost
 
 __all__ = [
     "ArraySource",
@@ -25,6 +26,7 @@ __all__ = [
     "Source",
     "Subset",
     "Table",
+    "WorkerLost",
     "digits",
     "evaluation_batches",
     "idx",

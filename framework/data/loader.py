@@ -6,8 +6,6 @@ position is the number of the global batch, so that nothing changes with the num
 or of workers.
 """
 
-import multiprocessing
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from framework.data.dataset import Data
 from framework.data.order import Order
 from framework.data.random import example_keys, fold
 from framework.data.source import Batch, Source
+from framework.data.workers import begin_worker, watched
 
 FIRST_ITEMS = 3  # what the first step takes: on_mesh keeps two ready beside it
 
@@ -183,20 +182,8 @@ def _by_grain(batches: Any, start: int, workers: int, prefetch: int) -> Iterator
             grain.MultiprocessingOptions(
                 num_workers=workers, per_worker_buffer_size=max(prefetch, 1)
             ),
-            _end_with_parent,
+            begin_worker,
         )
+        return watched(iter(reader), workers)
     iterator: Iterator[Batch] = iter(reader)
     return iterator
-
-
-def _end_with_parent(worker: int, workers: int) -> None:
-    """In a worker: ends it when the process it reads for was killed, instead of never."""
-    del worker, workers
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -8,10 +8,12 @@ import jax
 
 from framework.checkpoint import CheckpointDamaged, CheckpointFailed, CheckpointMismatch
 from framework.config import blame
+from framework.data import WorkerLost
 
 _OUT_OF_MEMORY = re.compile(r"(RESOURCE_EXHAUSTED|Out of memory)[^\n]*")
 FAULT = 1
 MISTAKE = 2
+START_AGAIN = 75
 STOPPED = 130
 
 
@@ -26,6 +28,8 @@ def guarded(work: Callable[[], int]) -> int:
         return _say(MISTAKE, f"{error}\nChoose another run.dir to start anew.")
     except (CheckpointFailed, CheckpointDamaged) as error:
         return _say(FAULT, str(error))
+    except WorkerLost as error:
+        return _say(START_AGAIN, f"Stopped: {error}\n{CONTINUES}")
     except FloatingPointError as error:
         return _say(FAULT, f"Stopped at a number that is not finite: {blame(error)}")
     except OSError as error:

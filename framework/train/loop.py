@@ -81,7 +81,9 @@ class Loop:
         try:
             while step + size <= until and not self.stopped:
                 begun = time.perf_counter()
-                batch = next(batches)
+                batch = next(batches, None)
+                if batch is None:
+                    break  # whoever ended the stream has stopped the loop
                 waited = time.perf_counter() - begun
                 state, metrics = call(state, batch)
                 step += size

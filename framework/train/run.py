@@ -17,15 +17,13 @@ from framework.run import SUMMARY, RunDirectory, cache_directory, describe_envir
 from framework.tracking import open_trackers
 from framework.train.beginning import begin
 from framework.train.experiment import Experiment
-from framework.train.faults import guarded
+from framework.train.faults import START_AGAIN, guarded
 from framework.train.listeners.interruption import REASON
 from framework.train.listeners.progress import make_console
 from framework.train.options import Trainer
 from framework.train.setting import Setting
 from framework.train.summary import print_summary, summarise
 from framework.train.training import train
-
-START_AGAIN = 75
 
 
 def run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> int:

@@ -7,12 +7,12 @@ from typing import Any
 
 import jax
 
-from framework.data import on_mesh, training_batches
+from framework.data import WorkerLost, on_mesh, training_batches
 from framework.parallel import batch_putter
 from framework.train import steps_per_call
 from framework.train.checks import intervals
 from framework.train.experiment import Experiment
-from framework.train.listeners.interruption import interruptible
+from framework.train.listeners.interruption import REASON, interruptible
 from framework.train.listeners.profile import ProfileWindow
 from framework.train.listeners.progress import Progress
 from framework.train.listeners.saving import Saving
@@ -45,7 +45,7 @@ def train(
     abstract = setting.program.abstract_state(experiment.values())
     loop = Loop(
         call=functools.cache(lambda size: setting.program.call(size, abstract)),
-        feed=lambda step, size: _feed(setting, step, size),
+        feed=lambda step, size: _feed(setting, loop, step, size),
     )
     progress = Progress(setting.console, trainer.steps, start)
     stopping = trainer.early_stopping and StopEarly(
@@ -112,13 +112,18 @@ def _choose_size(
     return state, step, chosen
 
 
-def _feed(setting: Setting, start: int, size: int) -> Iterator[Batch]:
+def _feed(setting: Setting, loop: Loop, start: int, size: int) -> Iterator[Batch]:
+    """Batches on the devices; the loss of a worker process stops the loop, whose state is saved."""
     experiment, program = setting.experiment, setting.program
     stack = size if size > 1 else None
     batches = training_batches(
         experiment.data, seed=experiment.seed, start=start, stack=stack, rows=_rows(experiment)
     )
-    return on_mesh(batches, batch_putter(program.mesh_options, program.mesh, stacked=size > 1))
+    put = batch_putter(program.mesh_options, program.mesh, stacked=size > 1)
+    try:
+        yield from on_mesh(batches, put)
+    except WorkerLost as error:
+        loop.stop(f"{REASON}: {error}")
 
 
 def _rows(experiment: Experiment) -> slice | None:

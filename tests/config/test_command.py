@@ -122,6 +122,17 @@ def test_ctrl_c_is_no_traceback(call: Any, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err == "Interrupted.\n"
 
 
+def test_a_mistake_found_on_the_way_is_not_said_to_be_one_at_the_start(
+    call: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def act(prepared: Any, composed: Composed) -> int:
+        raise InvalidConfig(Problem("data.path", "a.png", "an image"))
+
+    assert call(act=act)[0] == 2
+    said = capsys.readouterr().err.splitlines()[0]
+    assert said == "The configuration has one mistake; the run does not go on."
+
+
 def test_one_mistake_is_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert report([Problem("a", 1, "2")]) == 2
     assert capsys.readouterr().err.splitlines() == [

@@ -4,6 +4,7 @@ import jax
 import pytest
 
 from framework.checkpoint import CheckpointDamaged, CheckpointFailed, CheckpointMismatch
+from framework.data import WorkerLost
 from framework.train.faults import guarded
 
 
@@ -18,6 +19,7 @@ from framework.train.faults import guarded
         (OSError("something"), 1, "something\nThe same command"),
         (jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 5 GB\nand more"), 1,
          "too little memory: RESOURCE_EXHAUSTED: 5 GB\nA smaller"),
+        (WorkerLost("a worker was lost"), 75, "Stopped: a worker was lost\nThe same command"),
         (KeyboardInterrupt(), 130, "Stopped at once."),
     ],
 )  # fmt: skip

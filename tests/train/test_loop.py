@@ -1,5 +1,6 @@
 """The loop's events, its bound on the steps in flight, and how it ends."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -105,3 +106,10 @@ def test_a_failing_listener_closes_the_reader() -> None:
     with pytest.raises(RuntimeError, match="ours"):
         world.loop(Fail()).advance(0, 0, 10, 1)  # type: ignore[arg-type]
     assert (world.opened, world.closed) == (1, 1)
+
+
+def test_a_stream_that_ends_ends_the_training_with_its_state() -> None:
+    loop = World().loop()
+    whole = loop.feed
+    loop.feed = lambda step, size: itertools.islice(whole(step, size), 3)  # type: ignore[method-assign]
+    assert loop.advance(0, 0, 20, 2) == (6, 6)  # type: ignore[arg-type]
