@@ -98,10 +98,11 @@ def saved_arrays(run: Path, step: int) -> dict[str, np.ndarray]:
 
 
 def here(*words: str) -> int:
-    """The command in this process; its exit code. JAX's options are put back."""
+    """The command in this process; its exit code. The process's settings are put back."""
     import jax
 
     from experiments import run
+    from framework.run import collect_as_usual
 
     names = ("jax_compilation_cache_dir", "jax_debug_nans")
     before = {name: getattr(jax.config, name) for name in names}
@@ -114,6 +115,7 @@ def here(*words: str) -> int:
         finally:
             for name, value in before.items():
                 jax.config.update(name, value)
+            collect_as_usual()
 
 
 class Command(Protocol):

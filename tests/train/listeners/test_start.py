@@ -1,12 +1,13 @@
 import gc
 import threading
 
-from framework.run import prepare_environment
+from framework.run import collect_as_usual, prepare_environment
 from framework.train.listeners.start import Start
 from tests.train.fake_loop import World
 
 
 def test_what_waits_for_the_first_step_comes_after_it_once() -> None:
+    collect_as_usual()
     before = gc.get_threshold()
     called = threading.Event()
     heard: list[tuple[bool, bool]] = []
