@@ -48,12 +48,13 @@ class MLP(nnx.Module):
 class CNN(nnx.Module):
     def __init__(
         self, shape: tuple[int, ...], classes: int, channels=(32, 64), convolutions=2, norm=True,
-        dense=128, pool: Pool = nnx_max_pool, *, rngs: nnx.Rngs,
+        dense=128, pool: Pool = nnx_max_pool, convolve=jax.lax.conv_general_dilated, *,
+        rngs: nnx.Rngs,
     ):  # fmt: skip
         self.pool = pool
         depths = [1, *channels]
         self.stages = nnx.List(
-            [Stage(a, b, convolutions, norm, rngs=rngs) for a, b in pairwise(depths)]
+            [Stage(a, b, convolutions, norm, convolve, rngs=rngs) for a, b in pairwise(depths)]
         )
         pixels = (shape[0] >> len(channels)) * (shape[1] >> len(channels))
         self.dense = nnx.Linear(pixels * channels[-1], dense, kernel_init=HE, rngs=rngs)
@@ -66,11 +67,14 @@ class CNN(nnx.Module):
 
 
 class Stage(nnx.Module):
-    def __init__(self, depth: int, channels: int, count: int, norm: bool, *, rngs: nnx.Rngs):
+    def __init__(
+        self, depth: int, channels: int, count: int, norm: bool, convolve: Any, *, rngs: nnx.Rngs
+    ):
         sizes = [depth] + [channels] * count
+        options = {"use_bias": not norm, "kernel_init": HE_FAN_OUT, "rngs": rngs}
         self.convolutions = nnx.List(
             [
-                nnx.Conv(a, b, (3, 3), use_bias=not norm, kernel_init=HE_FAN_OUT, rngs=rngs)
+                nnx.Conv(a, b, (3, 3), conv_general_dilated=convolve, **options)
                 for a, b in pairwise(sizes)
             ]
         )

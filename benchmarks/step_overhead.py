@@ -31,6 +31,7 @@ from rich.table import Table
 from framework.checkpoint import Checkpoints
 from framework.config.diagnose import as_plain
 from framework.data import ArraySource, Data, training_batches
+from framework.models.convolve import convolve
 from framework.models.pool import max_pool
 from framework.parallel import build_mesh
 from framework.run import RunDirectory
@@ -51,7 +52,7 @@ class Case:
 
     Attributes:
         overrides: of the framework's config.
-        model: the same network by hand; `pool` alone is a parameter of it.
+        model: the same network by hand, from the same layers.
         batch_size: examples in a step.
         round_steps: in one round of each contender.
         pixels: side of synthetic images; None takes the digits.
@@ -71,6 +72,7 @@ class Case:
 
 PLAIN = ("model.channels=[32,64]", "model.convolutions=1", "model.norm=none")
 BY_HAND, OTHER_POOL = "by hand", "by hand, nnx.max_pool"
+LAYERS = {"pool": partial(max_pool, window=2), "convolve": convolve}
 CASES = {
     "mlp": Case(("model=mlp",), bare.MLP, 256, 600, {BY_HAND: 1.0}),
     "cnn": Case(("model=cnn",), bare.CNN, 64, 40, {BY_HAND: 0.98}),
@@ -160,17 +162,18 @@ def synthetic(like: Data, side: int) -> Data:
     return replace(like, splits={"train": source}, spec=spec, preprocess=preprocess)
 
 
-def by_hand(case: Case, experiment: Experiment, pool: Any = None) -> bare.Training:
-    """The same network, numbers and schedule in the loop written by hand."""
-    return bare.Training(*_arguments(case, experiment, pool))
+def by_hand(
+    case: Case, experiment: Experiment, kind: Any = bare.Training, **layers: Any
+) -> bare.Training:
+    """The same network, numbers and schedule in the loop written by hand.
 
-
-def _arguments(case: Case, experiment: Experiment, pool: Any = None) -> tuple[Any, ...]:
+    The layers are the framework's as well, so that the loops are compared; but for `layers`.
+    """
     data = experiment.data
-    pools = {} if case.model is bare.MLP else {"pool": pool or (lambda x: max_pool(x, 2))}
-    model = partial(case.model, data.spec.inputs.shape, data.spec.labels.width, **pools)
+    layers = {} if case.model is bare.MLP else LAYERS | layers
+    model = partial(case.model, data.spec.inputs.shape, data.spec.labels.width, **layers)
     mean, std = (float(np.ravel(v)[0]) for v in (data.preprocess.mean, data.preprocess.std))
-    return model, mean, std, experiment.trainer.steps
+    return kind(model, mean, std, experiment.trainer.steps)
 
 
 def check_same(setting: Setting, state: TrainState, training: bare.Training) -> float:
@@ -226,9 +229,12 @@ def contenders(case: Case, experiment: Experiment, folder: Path) -> dict[str, Co
     if case.model is bare.MLP:
         found["by hand, a scan of 20"] = contender(by_hand(case, experiment), "scan", 20)
     if OTHER_POOL in case.wanted:
-        found[OTHER_POOL] = contender(by_hand(case, experiment, bare.nnx_max_pool), "pool")
-    crossing = bare.NNXTraining(*_arguments(case, experiment))
-    found["by hand, nnx.jit"] = contender(crossing, "nnx")
+        other = by_hand(case, experiment, pool=bare.nnx_max_pool)
+        found[OTHER_POOL] = contender(other, "pool")
+    if case.model is not bare.MLP:
+        plain = {"pool": bare.nnx_max_pool, "convolve": jax.lax.conv_general_dilated}
+        found["by hand, Flax's layers"] = contender(by_hand(case, experiment, **plain), "flax")
+    found["by hand, nnx.jit"] = contender(by_hand(case, experiment, bare.NNXTraining), "nnx")
     return found
 
 
