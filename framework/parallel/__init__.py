@@ -1,5 +1,6 @@
 """Mesh, rules and placement: parallelism is where arrays lie, not what models do."""
 
+from framework.parallel.activations import constrain, placed
 from framework.parallel.mesh import AXES, MeshOptions, build_mesh
 from framework.parallel.placement import batch_putter, state_shardings
 from framework.parallel.precision import Precision, cast
@@ -11,5 +12,7 @@ __all__ = [
     "batch_putter",
     "build_mesh",
     "cast",
+    "constrain",
+    "placed",
     "state_shardings",
 ]

@@ -18,7 +18,8 @@ def partition(
 ) -> PartitionSpec:
     """Where an array of `shape`, whose axes are called `axes`, lies on the mesh.
 
-    A mesh axis is used once for an array: the first of its axes that has a rule takes it.
+    A mesh axis is used once for an array: the first of its axes that has a rule takes it. So one
+    rule serves parameters and activations: in [batch, sequence, embed] the batch has taken `fsdp`.
 
     Raises:
         InvalidConfig: an axis does not divide; the line names `path`, the shape and the rule.

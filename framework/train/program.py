@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from framework.models.network import Network
-from framework.parallel import MeshOptions, Precision, state_shardings
+from framework.parallel import MeshOptions, Precision, placed, state_shardings
 from framework.train.state import TrainState, Values, as_arrays, initialiser
 from framework.train.step import Batch, Metrics, Step, make_predict, make_step
 
@@ -60,7 +60,8 @@ class Program:
     @functools.cached_property
     def step(self) -> Step:
         """The pure step, not compiled."""
-        return make_step(self.network, self.precision, steps=self.steps, accumulate=self.accumulate)
+        step = make_step(self.network, self.precision, steps=self.steps, accumulate=self.accumulate)
+        return placed(step, self.mesh_options, self.mesh)
 
     def call(self, size: int, abstract: TrainState) -> Call:
         """The step compiled with donated state; `size` > 1 scans over stacked batches."""
@@ -78,7 +79,10 @@ class Program:
     @functools.cached_property
     def predict(self) -> Callable[..., dict[str, jax.Array]]:
         """Predictions on a batch, whole on every device so that any process can read them."""
-        return jax.jit(make_predict(self.network, self.precision), out_shardings=self.everywhere)
+        predict = make_predict(self.network, self.precision)
+        return jax.jit(
+            placed(predict, self.mesh_options, self.mesh), out_shardings=self.everywhere
+        )
 
     @property
     def everywhere(self) -> NamedSharding:
