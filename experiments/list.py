@@ -25,7 +25,7 @@ def groups(*folders: Path) -> dict[str, dict[str, str]]:
     """Group to choice to description, over the project's configs and the user's."""
     found: dict[str, dict[str, str]] = {}
     for folder in folders:
-        for file in sorted(folder.glob("*/**/*.yaml")):
+        for file in sorted(folder.glob("*/**/[!_]*.yaml")):
             group = file.parent.relative_to(folder).as_posix()
             found.setdefault(group, {})[file.stem] = describe(file)
     return dict(sorted(found.items()))
