@@ -1,5 +1,6 @@
 """Models in Flax NNX: built from the data's description, with a name for every axis."""
 
+from framework.models.auxiliary import AuxiliaryLoss
 from framework.models.cnn import CNN
 from framework.models.dropout import Dropout, DropoutRate, Hyperparameter
 from framework.models.inputs import Fields, Inputs
@@ -12,6 +13,7 @@ from framework.models.table import TableModel
 __all__ = [
     "CNN",
     "MLP",
+    "AuxiliaryLoss",
     "Dropout",
     "DropoutRate",
     "Fields",

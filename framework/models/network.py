@@ -12,6 +12,8 @@ from typing import Any
 import jax
 from flax import nnx
 
+from framework.models.auxiliary import AuxiliaryLoss
+
 Arrays = dict[str, jax.Array]
 
 
@@ -52,6 +54,12 @@ class Network:
     def other_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
         """Path to shape and type of the variables that are no parameters."""
         return _flat(self.others)
+
+    @property
+    def auxiliary(self) -> tuple[str, ...]:
+        """Paths of the losses that the model itself adds."""
+        found = nnx.to_flat_state(self.others)
+        return tuple(_name(path) for path, v in found if issubclass(v.type, AuxiliaryLoss))
 
     def initialise(self, key: jax.Array) -> tuple[Arrays, Arrays]:
         """Parameters and the other variables (batch statistics, rates) for a random `key`."""

@@ -35,7 +35,8 @@ def constrain(x: jax.Array, *axes: str) -> jax.Array:
         return x
     options, mesh = placing
     where = partition(f"an activation [{', '.join(axes)}]", x.shape, axes, options, mesh.shape)
-    return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, where))
+    laid: jax.Array = jax.lax.with_sharding_constraint(x, NamedSharding(mesh, where))
+    return laid
 
 
 def placed(function: Callable[P, R], options: MeshOptions, mesh: Mesh) -> Callable[P, R]:

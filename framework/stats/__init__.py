@@ -11,6 +11,7 @@ from framework.stats.classification import (
     confusion_matrix,
     per_class,
 )
+from framework.stats.language import language_metric_names, language_metrics
 from framework.stats.multi_label import multi_label_metric_names, multi_label_metrics
 from framework.stats.ranking import area_under_roc, average_precision
 from framework.stats.regression import regression_metric_names, regression_metrics
@@ -23,6 +24,8 @@ __all__ = [
     "classification_metrics",
     "confusion_matrix",
     "label_reliability",
+    "language_metric_names",
+    "language_metrics",
     "multi_label_metric_names",
     "multi_label_metrics",
     "per_class",

@@ -79,8 +79,12 @@ class Classification:
         right = (logits > 0) == (labels > 0.5)
         return (self._weights() * loss).mean(-1), {"accuracy": right.mean(-1, dtype=jnp.float32)}
 
-    def predict(self, outputs: Float[Array, "batch classes"]) -> dict[str, jax.Array]:
+    def weights(self, batch: Batch) -> None:
+        """All examples count the same."""
+
+    def predict(self, outputs: Float[Array, "batch classes"], batch: Batch) -> dict[str, jax.Array]:
         """`probabilities` [batch, classes] in float32."""
+        del batch
         logits = outputs.astype(jnp.float32)
         if self.kind == "multi_label":
             return {"probabilities": jax.nn.sigmoid(logits)}

@@ -70,8 +70,12 @@ class Regression:
             loss = 0.5 * jnp.square(near) + self.delta * (absolute - near)
         return loss.mean(-1), {"mean_absolute_error": (absolute * _row(self.scale)).mean(-1)}
 
-    def predict(self, outputs: Float[Array, "batch targets"]) -> dict[str, jax.Array]:
+    def weights(self, batch: Batch) -> None:
+        """All examples count the same."""
+
+    def predict(self, outputs: Float[Array, "batch targets"], batch: Batch) -> dict[str, jax.Array]:
         """`predictions` [batch, targets] in the labels' units."""
+        del batch
         return {"predictions": outputs.astype(jnp.float32) * _row(self.scale) + _row(self.offset)}
 
     def metric_names(self, spec: Spec) -> tuple[str, ...]:

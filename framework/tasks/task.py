@@ -12,6 +12,7 @@ from framework.spec import Spec
 
 Batch = Mapping[str, jax.Array]
 PerExample = Float[Array, "batch"]
+Losses = Float[Array, "batch ..."]
 
 
 class Task(Protocol):
@@ -26,13 +27,23 @@ class Task(Protocol):
         ...
 
     def loss(
-        self, outputs: Float[Array, "batch outputs"], batch: Batch
-    ) -> tuple[PerExample, dict[str, PerExample]]:
-        """The loss of each example in float32, and further numbers of each to log."""
+        self, outputs: Float[Array, "batch ... outputs"], batch: Batch
+    ) -> tuple[Losses, dict[str, Losses]]:
+        """The loss of each example, or of each of its tokens, in float32; and further numbers
+        of the same shape to log.
+        """
         ...
 
-    def predict(self, outputs: Float[Array, "batch outputs"]) -> dict[str, jax.Array]:
-        """`probabilities` [batch, classes] or `predictions` [batch, targets], in float32."""
+    def weights(self, batch: Batch) -> jax.Array | None:
+        """How much each loss counts in the mean over the global batch; None: all the same."""
+        ...
+
+    def predict(
+        self, outputs: Float[Array, "batch ... outputs"], batch: Batch
+    ) -> dict[str, jax.Array]:
+        """What evaluation keeps of each example, arrays with a row for each: `probabilities`
+        [batch, classes] or `predictions` [batch, targets], in float32.
+        """
         ...
 
     def metric_names(self, spec: Spec) -> tuple[str, ...]:

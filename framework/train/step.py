@@ -14,38 +14,49 @@ from framework.train.state import TrainState, Values
 
 Batch = dict[str, Any]
 Metrics = dict[str, jax.Array]
+Mean = Callable[[jax.Array, jax.Array | None], jax.Array]
 Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
 def make_step(network: Network, precision: Precision, *, steps: int, accumulate: int = 1) -> Step:
     """The training step of `network` in a run of `steps`, over `accumulate` microbatches."""
 
+    auxiliary = network.auxiliary
+
     def loss_function(
         params: dict[str, jax.Array], model_state: dict[str, jax.Array], values: Values,
-        batch: Batch, key: jax.Array,
+        batch: Batch, key: jax.Array, mean: Mean,
     ) -> tuple[jax.Array, tuple[dict[str, jax.Array], Metrics]]:  # fmt: skip
         model: Any = network.bind(cast(params, precision.compute), model_state)
         inputs = cast(values.preprocess(batch["inputs"]), precision.compute)
         outputs = model(inputs, train=True, rngs=nnx.Rngs(dropout=key))
         losses, metrics = values.task.loss(cast(outputs, precision.output), batch)
-        means = {name: value.mean() for name, value in metrics.items()}
-        loss = losses.mean()
-        return loss, (network.unbind(model)[1], {"loss": loss, **means})
+        weights = values.task.weights(batch)
+        means = {name: mean(value, weights) for name, value in metrics.items()}
+        loss = mean(losses, weights)
+        means["loss"] = loss
+        model_state = network.unbind(model)[1]
+        if auxiliary:
+            means["auxiliary_loss"] = jnp.stack([model_state[n].sum() for n in auxiliary]).sum()
+            loss += means["auxiliary_loss"]
+        return loss, (model_state, means)
 
     def gradients(state: TrainState, batch: Batch, key: jax.Array) -> Any:
         """Gradient of the mean loss, the model's other variables, and the metrics."""
         gradient = jax.grad(loss_function, has_aux=True)
+        mean = _mean_over(state.values.task.weights(batch), accumulate)
         if accumulate == 1:
             grads, (model_state, metrics) = gradient(
-                state.params, state.model_state, state.values, batch, key
+                state.params, state.model_state, state.values, batch, key, mean
             )
             return cast(grads, precision.gradient), model_state, metrics
 
         def add(carry: Any, microbatch: Any) -> Any:
             total, model_state, number = carry
             grads, (model_state, metrics) = gradient(
-                state.params, model_state, state.values, microbatch, jax.random.fold_in(key, number)
-            )
+                state.params, model_state, state.values, microbatch,
+                jax.random.fold_in(key, number), mean,
+            )  # fmt: skip
             total = jax.tree.map(jnp.add, total, cast(grads, precision.gradient))
             return (total, model_state, number + 1), metrics
 
@@ -97,10 +108,27 @@ def make_predict(
         model: Any = network.bind(cast(params, precision.compute), model_state)
         inputs = cast(values.preprocess(batch["inputs"]), precision.compute)
         outputs = model(inputs, train=False)
-        predictions: dict[str, jax.Array] = values.task.predict(cast(outputs, precision.output))
+        predictions: dict[str, jax.Array] = values.task.predict(
+            cast(outputs, precision.output), batch
+        )
         return predictions
 
     return predict
+
+
+def _mean_over(weights: jax.Array | None, microbatches: int) -> Mean:
+    """A mean within a microbatch, such that the mean over all of them is that of the batch whose
+    `weights` are given: also where they have unequal shares of what counts.
+    """
+    if weights is None:
+        return lambda values, _: values.mean()
+    total = jnp.maximum(weights.sum(), 1e-9) / microbatches
+
+    def mean(values: jax.Array, own: jax.Array | None) -> jax.Array:
+        assert own is not None
+        return (values * own).sum() / total
+
+    return mean
 
 
 def _averaged(state: TrainState, params: dict[str, jax.Array]) -> dict[str, jax.Array] | None:

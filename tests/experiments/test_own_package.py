@@ -45,7 +45,10 @@ PACKAGE = {
                 margins = self.width - sign * outputs[:, 0]
                 return jnp.maximum(margins, 0), {"inside": (margins > 0).astype(jnp.float32)}
 
-            def predict(self, outputs):
+            def weights(self, batch):
+                return None
+
+            def predict(self, outputs, batch):
                 return {"predictions": outputs}
 
             def metric_names(self, spec):

@@ -81,13 +81,13 @@ def test_finite_for_huge_logits_and_bfloat16(kind):
     gradient = jax.grad(lambda x: task.loss(x, batch)[0].sum())(logits.astype(jnp.float32))
     assert np.isfinite(value).all()
     assert np.isfinite(gradient).all()
-    assert value.dtype == task.predict(logits)["probabilities"].dtype == jnp.float32
+    assert value.dtype == task.predict(logits, {})["probabilities"].dtype == jnp.float32
 
 
 def test_predictions():
-    found = Classification().predict(jnp.asarray(LOGITS))["probabilities"]
+    found = Classification().predict(jnp.asarray(LOGITS), {})["probabilities"]
     np.testing.assert_allclose(found, softmax(LOGITS), rtol=1e-5)
-    found = Classification("multi_label").predict(jnp.asarray(LOGITS))["probabilities"]
+    found = Classification("multi_label").predict(jnp.asarray(LOGITS), {})["probabilities"]
     np.testing.assert_allclose(found, sigmoid(LOGITS), rtol=1e-5)
 
 
@@ -108,7 +108,9 @@ def test_values_are_leaves_of_one_program():
 def test_metric_names_are_those_of_the_metrics(kind, spec):
     task = Classification(kind)
     labels = LABELS if kind == "multi_class" else SEVERAL
-    predictions = {"probabilities": np.asarray(task.predict(jnp.asarray(LOGITS))["probabilities"])}
+    predictions = {
+        "probabilities": np.asarray(task.predict(jnp.asarray(LOGITS), {})["probabilities"])
+    }
     metrics = task.metrics(predictions, labels, spec)
     assert set(metrics) <= set(task.metric_names(spec))
     assert metrics["log_loss"] == pytest.approx(float(loss(task, labels)[0].mean()), rel=1e-4)

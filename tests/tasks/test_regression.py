@@ -43,7 +43,7 @@ def test_standardised_targets(error, offset, scale):
     value, absolute = loss(task, labels)
     plain, plain_absolute = loss(Regression(error))
     np.testing.assert_allclose(value, plain, rtol=1e-3, atol=1e-4)
-    predictions = task.predict(jnp.asarray(OUTPUTS))["predictions"]
+    predictions = task.predict(jnp.asarray(OUTPUTS), {})["predictions"]
     np.testing.assert_allclose(predictions, OUTPUTS * np.array(scale) + np.array(offset), rtol=1e-5)
     np.testing.assert_allclose(absolute, np.abs(predictions - labels).mean(1), rtol=1e-3)
     assert plain_absolute.shape == absolute.shape
