@@ -13,7 +13,11 @@ PyTree = Any
 
 
 def state_shardings(
-    abstract: PyTree, axes: Mapping[str, tuple[str, ...]], options: MeshOptions, mesh: Mesh
+    abstract: PyTree,
+    axes: Mapping[str, tuple[str, ...]],
+    shapes: Mapping[str, Any],
+    options: MeshOptions,
+    mesh: Mesh,
 ) -> PyTree:
     """A sharding for each array of a train state.
 
@@ -23,13 +27,15 @@ def state_shardings(
     Args:
         abstract: the state as `jax.ShapeDtypeStruct`s.
         axes: parameter path to the names of its axes.
+        shapes: parameter path to an array, or a description of one, of its shape. A moment that
+            an optimizer keeps in another shape is replicated.
     """
     shape = dict(mesh.shape)
 
     def place(path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct) -> NamedSharding:
         name = path[-1].key if path and isinstance(path[-1], jax.tree_util.DictKey) else None
         names = axes.get(name) if name is not None else None
-        if names is None or len(names) != len(leaf.shape):
+        if names is None or shapes[name].shape != leaf.shape:
             return NamedSharding(mesh, PartitionSpec())
         return NamedSharding(mesh, partition(str(name), leaf.shape, names, options, shape))
 

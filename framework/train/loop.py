@@ -83,7 +83,9 @@ class Loop:
                 begun = time.perf_counter()
                 batch = next(batches, None)
                 if batch is None:
-                    break  # whoever ended the stream has stopped the loop
+                    if self.stopped:
+                        break
+                    raise RuntimeError(f"the data ended at step {step}, before step {until}")
                 waited = time.perf_counter() - begun
                 state, metrics = call(state, batch)
                 step += size

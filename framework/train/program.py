@@ -38,7 +38,9 @@ class Program:
         abstract: TrainState = jax.tree.map(
             lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
             shapes,
-            state_shardings(shapes, self.network.axes, self.mesh_options, self.mesh),
+            state_shardings(
+                shapes, self.network.axes, self.network.shapes, self.mesh_options, self.mesh
+            ),
         )
         return abstract
 
@@ -80,9 +82,7 @@ class Program:
     def predict(self) -> Callable[..., dict[str, jax.Array]]:
         """Predictions on a batch, whole on every device so that any process can read them."""
         predict = make_predict(self.network, self.precision)
-        return jax.jit(
-            placed(predict, self.mesh_options, self.mesh), out_shardings=self.everywhere
-        )
+        return jax.jit(placed(predict, self.mesh_options, self.mesh), out_shardings=self.everywhere)
 
     @property
     def everywhere(self) -> NamedSharding:

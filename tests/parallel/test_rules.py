@@ -44,8 +44,9 @@ def test_moments_lie_like_their_parameters() -> None:
     mesh = build_mesh(OPTIONS)
     array = jax.ShapeDtypeStruct((8, 16), np.float32)
     count = jax.ShapeDtypeStruct((), np.int32)
-    tree = {"params": {"w": array}, "opt_state": ({"w": array}, count, {"w": count})}
-    found = state_shardings(tree, {"w": ("embed", "mlp")}, OPTIONS, mesh)
+    row = jax.ShapeDtypeStruct((1, 16), np.float32)  # as factored moments have
+    tree = {"params": {"w": array}, "opt_state": ({"w": array}, count, {"w": row})}
+    found = state_shardings(tree, {"w": ("embed", "mlp")}, {"w": array}, OPTIONS, mesh)
     assert found["params"]["w"].spec == found["opt_state"][0]["w"].spec == P("fsdp", "tensor")
     assert found["opt_state"][1].spec == found["opt_state"][2]["w"].spec == P()
 

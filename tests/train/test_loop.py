@@ -1,13 +1,14 @@
 """The loop's events, its bound on the steps in flight, and how it ends."""
 
 import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.train.loop import IN_FLIGHT, Moment
+from framework.train.loop import IN_FLIGHT, Loop, Moment
 from tests.train.fake_loop import Ear, World
 
 
@@ -108,8 +109,24 @@ def test_a_failing_listener_closes_the_reader() -> None:
     assert (world.opened, world.closed) == (1, 1)
 
 
-def test_a_stream_that_ends_ends_the_training_with_its_state() -> None:
-    loop = World().loop()
+def cut_short(loop: Loop, then: Callable[[], None]) -> Loop:
+    """A loop whose data end after three calls, after which `then` is done."""
     whole = loop.feed
-    loop.feed = lambda step, size: itertools.islice(whole(step, size), 3)  # type: ignore[method-assign]
+
+    def feed(step: int, size: int) -> Iterator[Any]:
+        yield from itertools.islice(whole(step, size), 3)
+        then()
+
+    loop.feed = feed  # type: ignore[method-assign]
+    return loop
+
+
+def test_data_whose_end_was_announced_end_the_training_with_its_state() -> None:
+    loop = World().loop()
+    cut_short(loop, lambda: loop.stop("a worker was lost"))
     assert loop.advance(0, 0, 20, 2) == (6, 6)  # type: ignore[arg-type]
+
+
+def test_data_that_end_by_themselves_are_no_complete_run() -> None:
+    with pytest.raises(RuntimeError, match="ended at step 6, before step 20"):
+        cut_short(World().loop(), lambda: None).advance(0, 0, 20, 2)  # type: ignore[arg-type]
