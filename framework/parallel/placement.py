@@ -33,8 +33,8 @@ def state_shardings(
     shape = dict(mesh.shape)
 
     def place(path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct) -> NamedSharding:
-        name = path[-1].key if path and isinstance(path[-1], jax.tree_util.DictKey) else None
-        names = axes.get(name) if name is not None else None
+        name = path[-1].key if path and isinstance(path[-1], jax.tree_util.DictKey) else ""
+        names = axes.get(name)
         if names is None or shapes[name].shape != leaf.shape:
             return NamedSharding(mesh, PartitionSpec())
         return NamedSharding(mesh, partition(str(name), leaf.shape, names, options, shape))

@@ -83,9 +83,7 @@ class Loop:
                 begun = time.perf_counter()
                 batch = next(batches, None)
                 if batch is None:
-                    if self.stopped:
-                        break
-                    raise RuntimeError(f"the data ended at step {step}, before step {until}")
+                    break
                 waited = time.perf_counter() - begun
                 state, metrics = call(state, batch)
                 step += size
@@ -97,6 +95,8 @@ class Loop:
             close = getattr(batches, "close", None)
             if close is not None:
                 close()
+        if step + size <= until and not self.stopped:
+            raise RuntimeError(f"the data ended at step {step}, before step {until}")
         return state, step
 
     def drain(self) -> None:

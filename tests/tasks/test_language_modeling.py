@@ -21,7 +21,7 @@ def mean_loss(task):
 
 def test_the_loss_is_the_cross_entropy_of_the_tokens_that_have_a_next_one():
     p = np.exp(LOGITS) / np.exp(LOGITS).sum(-1, keepdims=True)
-    expected = [-np.log(p[r, c, LABELS[r, c]]) for r, c in zip(*np.nonzero(LABELS >= 0))]
+    expected = [-np.log(p[r, c, LABELS[r, c]]) for r, c in np.argwhere(LABELS >= 0)]
     assert mean_loss(LanguageModeling())[0] == pytest.approx(np.mean(expected), rel=1e-6)
 
 
