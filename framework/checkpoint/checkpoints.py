@@ -114,9 +114,11 @@ class Checkpoints:
         self.wait()
         return next(iter(ranked(self._scores())), None)
 
-    def restore(self, step: int, abstract_state: PyTree) -> tuple[PyTree, dict[str, Any]]:
+    def restore(
+        self, step: int, abstract_state: PyTree, *, part: bool = False
+    ) -> tuple[PyTree, dict[str, Any]]:
         """The state saved at `step`, like and on the shardings of `abstract_state`, and its
-        `extra`.
+        `extra`. With `part`, the checkpoint may hold more than is asked for, which is not read.
 
         `abstract_state` holds ShapeDtypeStructs (or arrays); a leaf without a sharding goes to
         the first device. Raises CheckpointDamaged where a file is not as it was written, and
@@ -125,7 +127,7 @@ class Checkpoints:
         problems = self._problems(step)
         if problems:
             raise CheckpointDamaged(f"checkpoint {step} is damaged:\n{shown(problems)}")
-        return self._restore_verified(step, abstract_state)
+        return self._restore_verified(step, abstract_state, part)
 
     def restore_latest(self, abstract_state: PyTree) -> Restored | None:
         """The newest whole checkpoint, or None. Damaged ones are set aside, each with a warning:
@@ -236,10 +238,13 @@ class Checkpoints:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         self._warn(f"checkpoint {step} is damaged and {where}: {problems[0]}{more}")
 
-    def _restore_verified(self, step: int, abstract: PyTree) -> tuple[PyTree, dict[str, Any]]:
+    def _restore_verified(
+        self, step: int, abstract: PyTree, part: bool = False
+    ) -> tuple[PyTree, dict[str, Any]]:
         record = read_record(self.directory / str(step))
         leaves = state_leaves.named_leaves(abstract)
-        lines = mismatch(record.leaves, state_leaves.describe(leaves))
+        saved = {n: kind for n, kind in record.leaves.items() if not part or n in leaves}
+        lines = mismatch(saved, state_leaves.describe(leaves))
         if lines:
             raise CheckpointMismatch(
                 f"checkpoint {step} in {self.directory} does not fit this configuration; "
@@ -248,8 +253,12 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         wanted = state_leaves.to_restore(leaves)
-        with ocp.StandardCheckpointer() as reader:
-            stored = reader.restore(self.directory / str(step) / "state", wanted) if wanted else {}
+        with ocp.PyTreeCheckpointer() as reader:
+            arguments = ocp.args.PyTreeRestore(
+                wanted, ocp.checkpoint_utils.construct_restore_args(wanted), partial_restore=part
+            )
+            place = self.directory / str(step) / "state"
+            stored = reader.restore(place, arguments) if wanted else {}
         return state_leaves.from_restored(abstract, leaves, stored), dict(record.extra)
 
     @contextlib.contextmanager

@@ -61,6 +61,19 @@ def test_a_state_comes_back_on_another_mesh(saved, devices):
         assert found.sharding == like.sharding
 
 
+def test_a_part_of_the_state_comes_back_alone(saved):
+    name = "layers/0/kernel"
+    wanted = {"params": {name: make(2).params[name]}}
+    with opened(saved) as (checkpoints, _):
+        found, extra = checkpoints.restore(3, wanted, part=True)
+        with pytest.raises(CheckpointMismatch, match="only in the checkpoint"):
+            checkpoints.restore(3, wanted)
+        with pytest.raises(CheckpointMismatch, match="params/other: float32"):
+            checkpoints.restore(3, {"params": {"other": jnp.ones(1)}}, part=True)
+    np.testing.assert_array_equal(found["params"][name], make(seed=3).params[name])
+    assert extra["position"] == 30
+
+
 def test_arrays_serve_as_the_abstract_state(saved):
     with opened(saved) as (checkpoints, _):
         state, extra = checkpoints.restore(2, make(2))
@@ -243,7 +256,7 @@ def differently(state, **changes):
     ],
 )
 def test_a_mismatch_is_said_before_anything_is_read(saved, monkeypatch, changes, line):
-    monkeypatch.setattr("orbax.checkpoint.StandardCheckpointer", None)
+    monkeypatch.setattr("orbax.checkpoint.PyTreeCheckpointer", None)
     with (
         opened(saved) as (checkpoints, _),
         pytest.raises(CheckpointMismatch) as error,
