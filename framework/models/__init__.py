@@ -9,6 +9,7 @@ from framework.models.network import Network
 from framework.models.pool import max_pool
 from framework.models.resnet import ResNet
 from framework.models.table import TableModel
+from framework.models.transformer import Transformer
 
 __all__ = [
     "CNN",
@@ -22,5 +23,6 @@ __all__ = [
     "Network",
     "ResNet",
     "TableModel",
+    "Transformer",
     "max_pool",
 ]

@@ -29,6 +29,14 @@ def image_shape(model: str, inputs: Fields) -> tuple[int, int, int]:
     raise _misfit(model, "images [height, width, channels]", inputs, _suggestion(inputs))
 
 
+def token_count(model: str, inputs: Fields) -> int:
+    """The size of the vocabulary of token sequences, else InvalidConfig."""
+    if isinstance(inputs, Mapping) and {"tokens", "positions", "segments"} <= inputs.keys():
+        (count,) = inputs["tokens"].vocabulary
+        return count
+    raise _misfit(model, "sequences of tokens", inputs, "choose data of text: data=shakespeare")
+
+
 def only_array(inputs: Inputs) -> jax.Array:
     """The one array that a model with one input was given."""
     if isinstance(inputs, Mapping):
@@ -45,6 +53,8 @@ def describe(inputs: Fields) -> str:
 
 
 def _suggestion(inputs: Fields) -> str:
+    if isinstance(inputs, Mapping) and "tokens" in inputs:
+        return "for text choose model=transformer"
     if isinstance(inputs, Mapping) or inputs.vocabulary:
         return "for a table choose model=table"
     return "for vectors choose model=mlp"

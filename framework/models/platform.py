@@ -15,9 +15,14 @@ def on_platform(
     Under a mesh its devices decide, while tracing. Without one both are traced and the choice is
     made where the program is lowered, so that it is right for a program of several platforms.
     """
-    device = jax.sharding.get_abstract_mesh().abstract_device
-    platform = getattr(device, "platform", None)
+    platform = mesh_platform()
     if platform is None:
         chosen: jax.Array = lax.platform_dependent(*operands, cpu=cpu, default=default)
         return chosen
     return (cpu if platform == "cpu" else default)(*operands)
+
+
+def mesh_platform() -> str | None:
+    """The platform of the mesh under which a program is traced; None without a mesh."""
+    device = jax.sharding.get_abstract_mesh().abstract_device
+    return getattr(device, "platform", None)

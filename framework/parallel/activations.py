@@ -39,6 +39,16 @@ def constrain(x: jax.Array, *axes: str) -> jax.Array:
     return laid
 
 
+def divided(axis: str) -> bool:
+    """Whether the rules of the program's mesh divide activations along `axis`."""
+    placing = _placing.get()
+    if placing is None:
+        return False
+    options, mesh = placing
+    rule = options.rules.get(axis, ())
+    return any(mesh.shape[name] > 1 for name in ((rule,) if isinstance(rule, str) else rule))
+
+
 def placed(function: Callable[P, R], options: MeshOptions, mesh: Mesh) -> Callable[P, R]:
     """`function`, inside which `constrain` follows the rules of `options` on `mesh`."""
 
