@@ -48,12 +48,14 @@ def command(
     prepare: Callable[[Composed], Prepared],
     act: Callable[[Prepared, Composed], int],
     name: str = "config",
+    literal: Sequence[str] = (),
 ) -> int:
     """Composes the config `name` from the command line, then checks it, then acts on it.
 
     Args:
         prepare: builds and checks what the settings describe; raises InvalidConfig.
         act: does the work; returns the exit code.
+        literal: keys whose values are text as it stands, such as a prompt.
 
     Returns:
         The exit code: the highest that `act` gave, 2 with one line for each mistake of the
@@ -84,7 +86,7 @@ def command(
         return 0
     line = os.environ.get("COMP_LINE", "").split()
     words = completion.prepare_query(words, _config_dir(line))
-    sys.argv[1:] = [_quoted(word, _config_dir(words)) for word in words]
+    sys.argv[1:] = [_literal(_quoted(word, _config_dir(words)), literal) for word in words]
     try:
         composed = compose_once(sys.argv[1:], CONFIGS, name)
         if composed is not None:
@@ -179,6 +181,18 @@ def _quoted(word: str, extra: Path | None) -> str:
         return f"~{group}"
     named = any((folder / f"{choice}.yaml").is_file() for folder in folders)
     return f"{group}='{choice}'" if named and _NOT_TEXT.fullmatch(choice) else word
+
+
+def _literal(word: str, keys: Sequence[str]) -> str:
+    """`prompt=To be, or` as Hydra's quoted text, in which nothing has a meaning."""
+    key, equals, text = word.partition("=")
+    if not equals or key not in keys:
+        return word
+    # Backslashes have a meaning before a quote alone; `$` begins an interpolation.
+    text = re.sub(r"(\\*)'", r"\1\1\'", text)
+    text = re.sub(r"(\\+)\Z", r"\1\1", text)
+    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+    return f"{key}='{text}'"
 
 
 def _plain(config: DictConfig, own: HydraConf, job: _Job) -> Composed:

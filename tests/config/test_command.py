@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from framework.config import InvalidConfig, Problem
-from framework.config.command import CONFIGS, Composed, command, report
+from framework.config.command import CONFIGS, Composed, _literal, command, report
 
 Act = Callable[[Any, Composed], int]
 
@@ -143,3 +147,11 @@ def test_one_mistake_is_one(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_config_says_what_it_is() -> None:
     for file in CONFIGS.glob("*/*.yaml"):
         assert file.read_text().startswith("# "), file
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="ab'\"\\${}, =:[]\n é", max_size=8))
+def test_literal_text_reaches_the_command_as_it_stands(text: str) -> None:
+    word = _literal(f"prompt={text}", ("prompt",))
+    value = OverridesParser.create().parse_override(word).value()
+    assert OmegaConf.create({"prompt": value}).prompt == text
