@@ -158,5 +158,5 @@ def _describe_data(experiment: Experiment) -> dict[str, Any]:
         "name": data.name,
         "fingerprint": data.fingerprint,
         "splits": {name: len(source) for name, source in data.splits.items()},
-        "labels": {"kind": data.spec.labels.kind, "names": list(data.spec.labels.names)},
+        **data.spec.json(),
     }
