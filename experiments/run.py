@@ -18,7 +18,10 @@ def main() -> int:
 
         if composed.sweep_directory is not None and composed.settings["run"]["dir"] is None:
             composed.settings["run"]["dir"] = str(composed.sweep_directory)
-        return assemble(composed.settings)
+        experiment = assemble(composed.settings)
+        if composed.sweep_directory is not None:
+            refuse_several_processes(experiment)
+        return experiment
 
     def act(experiment: Any, composed: Composed) -> int:
         from framework.train import run
@@ -26,6 +29,22 @@ def main() -> int:
         return run(experiment, composed.settings, composed.overrides)
 
     return command(prepare, act)
+
+
+def refuse_several_processes(experiment: Any) -> None:
+    """A sweep begins one run after another, which several processes can do but once.
+
+    Raises:
+        InvalidConfig: this is one of several.
+    """
+    from framework.config import InvalidConfig, Problem
+    from framework.parallel import start_here
+
+    start = start_here(experiment.distributed)
+    if start is not None:
+        expected = f"one run at a time in several processes ({start.source})"
+        hint = "start each by itself, or set distributed.processes=1"
+        raise InvalidConfig(Problem("--multirun", "", expected, hint))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from framework.data.random import example_keys, fold
 from framework.data.source import Batch, Source
 from framework.data.workers import begin_worker, watched
 
+Rows = slice | np.ndarray  # of a global batch: those that this process reads
 FIRST_ITEMS = 3  # what the first step takes: on_mesh keeps two ready beside it
 
 
@@ -32,7 +33,7 @@ def training_batches(
     seed: int,
     start: int = 0,
     stack: int | None = None,
-    rows: slice | None = None,
+    rows: Rows | None = None,
     prefetch: int = 2,
 ) -> Iterator[Batch]:
     """The endless stream of training batches from global batch number `start` on.
@@ -57,7 +58,7 @@ def evaluation_batches(
     split: str,
     *,
     batch_size: int,
-    rows: slice | None = None,
+    rows: Rows | None = None,
     prefetch: int = 2,
 ) -> Iterator[Batch]:
     """Every example of the split once, in order, not augmented.
@@ -76,7 +77,7 @@ class TrainingBatches:
     seed: int
     start: int = 0
     stack: int | None = None
-    rows: slice | None = None
+    rows: Rows | None = None
     augmentations: tuple[Augmentation, ...] = ()
 
     @cached_property
@@ -98,7 +99,7 @@ class TrainingBatches:
         if self.across:
             # Examples are mixed within one global batch: all of it, then this process's rows.
             parts = [self._examples(first + i, 1, None) for i in range(count)]
-            parts = [jax.tree.map(lambda a: a[self.rows or slice(None)], part) for part in parts]
+            parts = [jax.tree.map(lambda a: a[_chosen(self.rows)], part) for part in parts]
             batch = jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
         else:
             batch = self._examples(first, count, self.rows)
@@ -106,7 +107,7 @@ class TrainingBatches:
             return dict(batch)
         return dict(jax.tree.map(lambda a: a.reshape(count, -1, *a.shape[1:]), batch))
 
-    def _examples(self, first: int, count: int, rows: slice | None) -> Batch:
+    def _examples(self, first: int, count: int, rows: Rows | None) -> Batch:
         """Rows of `count` consecutive batches, one after the other, in one gather."""
         epochs, indices = self.order.at(first * self.batch_size, count * self.batch_size)
         if rows is not None:
@@ -126,14 +127,14 @@ class EvaluationBatches:
 
     source: Source
     batch_size: int
-    rows: slice | None = None
+    rows: Rows | None = None
 
     def __len__(self) -> int:
         return (len(self.source) + self.batch_size - 1) // self.batch_size
 
     def __getitem__(self, item: int) -> Batch:
         places = np.arange(item * self.batch_size, (item + 1) * self.batch_size)
-        places = places[self.rows or slice(None)]
+        places = places[_chosen(self.rows)]
         last = len(self.source) - 1
         indices = np.minimum(places, last)
         return {
@@ -141,6 +142,10 @@ class EvaluationBatches:
             "index": indices.astype(np.int32),
             "mask": places <= last,
         }
+
+
+def _chosen(rows: Rows | None) -> Rows:
+    return slice(None) if rows is None else rows
 
 
 def _read(batches: Any, workers: int, prefetch: int) -> Iterator[Batch]:

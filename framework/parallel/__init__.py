@@ -1,7 +1,7 @@
 """Mesh, rules and placement: parallelism is where arrays lie, not what models do."""
 
 from framework.parallel.activations import constrain, divided, placed
-from framework.parallel.distributed import DistributedOptions, Start, has_tpu, how_to_start
+from framework.parallel.distributed import DistributedOptions, start_here
 from framework.parallel.mesh import AXES, MeshOptions, build_mesh
 from framework.parallel.placement import batch_putter, process_rows, state_shardings
 from framework.parallel.precision import Precision, cast
@@ -12,18 +12,16 @@ __all__ = [
     "DistributedOptions",
     "MeshOptions",
     "Precision",
-    "Start",
     "batch_putter",
     "build_mesh",
     "by_first",
     "cast",
     "constrain",
     "divided",
-    "has_tpu",
-    "how_to_start",
     "is_first",
     "placed",
     "process_rows",
     "several",
+    "start_here",
     "state_shardings",
 ]

@@ -81,7 +81,7 @@ class MeshOptions:
                 )
             )
         fixed = math.prod(size for size in self.sizes.values() if size != REST)
-        shown = " × ".join(f"{axis} {n}" for axis, n in self.sizes.items() if n != 1) or "1"
+        shown = _shown(self.sizes)
         if REST in self.sizes.values():
             if count % fixed:
                 expected = f"axes whose product divides the {count} devices (it is {fixed})"
@@ -99,7 +99,10 @@ class MeshOptions:
 
     def batch_shards(self, available: int) -> int:
         """Into how many parts a batch is divided on `available` devices."""
-        shape = self.shape(available)
+        return self.batch_parts(self.shape(available))
+
+    def batch_parts(self, shape: Mapping[str, int]) -> int:
+        """Into how many parts a batch is divided on a mesh of `shape`."""
         return math.prod(shape[axis] for axis in _several(self.rules.get("batch", ())))
 
 
@@ -107,20 +110,62 @@ def build_mesh(options: MeshOptions, devices: Sequence[jax.Device] | None = None
     """The mesh of `options` over `devices` (all of them unless given), neighbours innermost.
 
     Axes are Auto: XLA places what the annotations leave open.
+
+    Raises:
+        InvalidConfig: the sizes do not fit the devices or the slices they belong to.
     """
     devices = list(devices if devices is not None else jax.devices())
     shape = options.shape(len(devices))
-    count = math.prod(shape.values())
-    chosen = devices[:count]
-    if count == 1 or chosen[0].platform == "cpu":
-        grid = np.array(chosen).reshape(tuple(shape.values()))
-        return Mesh(grid, tuple(shape), axis_types=(AxisType.Auto,) * len(shape))
-    return jax.make_mesh(
-        tuple(shape.values()),
-        tuple(shape),
-        devices=chosen,
-        axis_types=(AxisType.Auto,) * len(shape),
-    )
+    chosen = devices[: math.prod(shape.values())]
+    return Mesh(_grid(shape, chosen), tuple(shape), axis_types=(AxisType.Auto,) * len(shape))
+
+
+def _grid(shape: Mapping[str, int], devices: Sequence[jax.Device]) -> np.ndarray:
+    """The devices by mesh axis: slices along the outermost axes, neighbours within a slice."""
+    sizes = tuple(shape.values())
+    if len(devices) == 1 or devices[0].platform == "cpu":
+        return np.array(devices).reshape(sizes)
+    slices = {getattr(device, "slice_index", 0) for device in devices}
+    if len(slices) == 1:
+        types = (AxisType.Auto,) * len(sizes)
+        return jax.make_mesh(sizes, tuple(shape), devices=devices, axis_types=types).devices
+    from jax.experimental.mesh_utils import create_hybrid_device_mesh
+
+    between = slice_axes(shape, len(slices))
+    within = [size // between[axis] for axis, size in shape.items()]
+    try:
+        grid: np.ndarray = create_hybrid_device_mesh(
+            within,
+            tuple(between.values()),
+            devices,
+            allow_split_physical_axes=devices[0].device_kind in ("TPU v5 lite", "TPU v5e"),
+        )
+    except ValueError as error:
+        expected, hint = f"devices that lie alike in {len(slices)} slices", str(error)
+        raise InvalidConfig(Problem("mesh", _shown(shape), expected, hint)) from error
+    return grid
+
+
+def slice_axes(shape: Mapping[str, int], slices: int) -> dict[str, int]:
+    """How many slices (of a TPU pod, or nodes of GPUs) lie along each axis of the mesh.
+
+    The network between slices is slow: the outermost axes, `replica` first, get them.
+
+    Raises:
+        InvalidConfig: the axes cannot be cut into so many.
+    """
+    left, along = slices, {}
+    for axis, size in shape.items():
+        along[axis] = math.gcd(size, left)
+        left //= along[axis]
+    if left > 1:
+        expected = f"a multiple of the {slices} slices that the devices belong to"
+        raise InvalidConfig(Problem("mesh.replica", shape["replica"], expected))
+    return along
+
+
+def _shown(sizes: Mapping[str, int]) -> str:
+    return " × ".join(f"{axis} {n}" for axis, n in sizes.items() if n != 1) or "1"
 
 
 def _several(axes: str | tuple[str, ...]) -> tuple[str, ...]:

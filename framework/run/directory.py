@@ -15,7 +15,7 @@ from framework.config import FolderPath, Problem
 
 SUMMARY = "summary.json"
 # Where and how a run goes on, not what is trained: free to differ when a run is continued.
-_NOT_COMPARED = ("run", "tracker")
+_NOT_COMPARED = ("run", "tracker", "distributed")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from rich.console import Console
 from framework.checkpoint import Checkpoints
 from framework.models.dropout import Hyperparameter
 from framework.models.network import Network
+from framework.parallel import by_first
 from framework.train.experiment import Experiment
 from framework.train.program import Program
 from framework.train.state import TrainState, as_arrays
@@ -32,7 +33,7 @@ def begin(
         CheckpointMismatch: the saved state has other arrays than this configuration.
     """
     values = experiment.values()
-    if checkpoints.directory.is_dir():
+    if by_first(checkpoints.directory.is_dir):
         abstract = program.abstract_state(values)
         restored = checkpoints.restore_latest(abstract)
         if restored is not None:

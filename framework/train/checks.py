@@ -7,6 +7,7 @@ wrong part does not hide what is wrong between the others.
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import jax
@@ -17,10 +18,10 @@ from framework.config import InvalidConfig, Problem, blame, nearest
 from framework.data import Data
 from framework.data.augment import AcrossExamples
 from framework.models.network import Arrays, Network
-from framework.parallel import MeshOptions
+from framework.parallel import DistributedOptions, MeshOptions, start_here
 from framework.parallel.rules import partition
 from framework.run import RunDirectory
-from framework.train.experiment import fitted
+from framework.train.experiment import Experiment, fitted
 from framework.train.options import EvaluationOptions, Trainer
 
 
@@ -33,10 +34,25 @@ def check_parts(parts: Mapping[str, Any]) -> list[Problem]:
     if network is not None:
         known["network"] = network
         problems += _run(NETWORK_CHECKS, known)
-    # Counting accelerators takes hold of them: only a configuration that is right does that.
-    if not problems or os.environ.get("JAX_PLATFORMS") == "cpu":
-        problems += _run(DEVICE_CHECKS, {**known, "devices": jax.device_count()})
+    alone, found = _alone(parts.get("distributed", DistributedOptions()))
+    problems += found
+    # Counting accelerators takes hold of them: only a configuration that is right does that, and
+    # one of several processes only after it has joined the others.
+    if alone and (not problems or os.environ.get("JAX_PLATFORMS") == "cpu"):
+        problems += _run(DEVICE_CHECKS, {**known, **_devices()})
     return problems
+
+
+def check_devices(experiment: Experiment) -> None:
+    """What must hold between the experiment and the devices of all its processes.
+
+    Raises:
+        InvalidConfig: alike in every process.
+    """
+    parts = {field.name: getattr(experiment, field.name) for field in fields(experiment)}
+    problems = _run(DEVICE_CHECKS, {**parts, "network": experiment.network(), **_devices()})
+    if problems:
+        raise InvalidConfig(*problems)
 
 
 def splits_exist(data: Data, evaluation: EvaluationOptions) -> Iterable[Problem]:
@@ -228,6 +244,15 @@ def mesh_fits_devices(
         yield Problem("evaluation.batch_size", size, f"a multiple of {shards} (the mesh's shards)")
 
 
+def every_process_has_its_share(
+    mesh: MeshOptions, devices: int, processes: int
+) -> Iterable[Problem]:
+    """No process is left without devices of the mesh."""
+    if processes > 1 and mesh.devices is not None and mesh.devices < devices:
+        expected = f"all {devices} devices of the {processes} processes"
+        yield Problem("mesh.devices", mesh.devices, expected, "mesh=data takes them")
+
+
 def parameters_divide(network: Network, mesh: MeshOptions, devices: int) -> Iterable[Problem]:
     """Every parameter divides over the axes that the rules give it."""
     if mesh.check():
@@ -250,7 +275,9 @@ CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (
     mesh_is_sound, run_directory_is_free, data_are_the_same, best_can_be_known, augmentations_fit,
 )  # fmt: skip
 NETWORK_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (optimizer_fits, outputs_fit)
-DEVICE_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (mesh_fits_devices, parameters_divide)
+DEVICE_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (
+    mesh_fits_devices, every_process_has_its_share, parameters_divide,
+)  # fmt: skip
 
 
 def _run(
@@ -262,6 +289,18 @@ def _run(
         if all(name in parts for name in needed):
             problems += check(**{name: parts[name] for name in needed})
     return problems
+
+
+def _alone(options: DistributedOptions) -> tuple[bool, list[Problem]]:
+    """Whether this is the run's only process, as far as can be told without JAX."""
+    try:
+        return start_here(options) is None, []
+    except InvalidConfig as error:
+        return False, list(error.problems)
+
+
+def _devices() -> dict[str, int]:
+    return {"devices": jax.device_count(), "processes": jax.process_count()}
 
 
 def _network(parts: Mapping[str, Any]) -> tuple[Network | None, list[Problem]]:

@@ -1,6 +1,8 @@
 """The end of a run: the quick evaluation, its record and pictures, and the report."""
 
 import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 from rich.console import Console
@@ -14,7 +16,7 @@ from framework.evaluation import (
     write_evaluation,
     write_report,
 )
-from framework.parallel import batch_putter
+from framework.parallel import batch_putter, by_first, process_rows
 from framework.run import SUMMARY, RunDirectory
 from framework.train.setting import Setting
 from framework.train.state import TrainState
@@ -25,7 +27,8 @@ def evaluate_state(setting: Setting, state: TrainState, split: str) -> Evaluatio
     experiment, program = setting.experiment, setting.program
     size = experiment.evaluation.batch_size or experiment.data.batch_size
     put = batch_putter(program.mesh_options, program.mesh)
-    batches = on_mesh(evaluation_batches(experiment.data, split, batch_size=size), put)
+    rows = process_rows(program.mesh_options, program.mesh, size)
+    batches = on_mesh(evaluation_batches(experiment.data, split, batch_size=size, rows=rows), put)
     params = state.evaluated_params
 
     def predict(batch: dict[str, jax.Array]) -> dict[str, jax.Array]:
@@ -36,11 +39,21 @@ def evaluate_state(setting: Setting, state: TrainState, split: str) -> Evaluatio
 
 def conclude(setting: Setting, state: TrainState, step: int, stopped: str | None) -> None:
     """Evaluates the final splits, records them, writes the report and says where to look."""
-    experiment, directory, console = setting.experiment, setting.directory, setting.console
     state, source = _chosen_weights(setting, state, step)
+    summary = {"step": step, "stopped": stopped, "weights": source}
+    found = [evaluate_state(setting, state, split) for split in setting.experiment.evaluation.final]
+    setting.checkpoints.wait()
+    by_first(lambda: _record(setting, step, found, summary))
+
+
+def _record(
+    setting: Setting, step: int, evaluations: Sequence[Evaluation], summary: Mapping[str, Any]
+) -> None:
+    """What the first process writes."""
+    experiment, directory, console = setting.experiment, setting.directory, setting.console
     results: dict[str, float] = {}
-    for split in experiment.evaluation.final:
-        evaluation = evaluate_state(setting, state, split)
+    for evaluation in evaluations:
+        split = evaluation.split
         gather = experiment.data.splits[split].gather
         pictures = write_evaluation(
             directory.evaluation(split), evaluation, experiment.data.spec, gather
@@ -52,8 +65,7 @@ def conclude(setting: Setting, state: TrainState, step: int, stopped: str | None
         results |= {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
     overall = {name: value for name, value in results.items() if name.count("/") == 1}
     setting.tracker.hyperparameters(_swept(setting), overall)
-    setting.checkpoints.wait()
-    summary = {"step": step, "stopped": stopped, "weights": source, "metrics": results}
+    summary = {**summary, "metrics": results}
     directory.write_json(SUMMARY, {"complete": False, **summary})  # which the report reads
     report = write_report(directory.path)
     setting.tracker.artifact("report", "report", report)
@@ -71,7 +83,8 @@ def say_where(console: Console, directory: RunDirectory) -> None:
 
 def _chosen_weights(setting: Setting, state: TrainState, step: int) -> tuple[TrainState, str]:
     """The state to report: the last one or the best saved one, as configured."""
-    best = setting.checkpoints.best() if setting.experiment.evaluation.weights == "best" else None
+    asked = setting.experiment.evaluation.weights == "best"
+    best = by_first(setting.checkpoints.best) if asked else None
     if best is None or best == step:
         return state, f"step {step}"
     setting.checkpoints.wait()

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flax import nnx
@@ -14,7 +14,7 @@ from framework.config.arguments import parameters_of
 from framework.data import Data
 from framework.models.network import Network
 from framework.optim import Optimizer
-from framework.parallel import MeshOptions, Precision
+from framework.parallel import DistributedOptions, MeshOptions, Precision
 from framework.run import RunOptions
 from framework.spec import Field
 from framework.tasks import Task
@@ -41,6 +41,7 @@ class Experiment:
     evaluation: EvaluationOptions
     tracker: TrackerOptions
     run: RunOptions
+    distributed: DistributedOptions = field(default_factory=DistributedOptions)
     seed: Seed = 0
 
     def network(self) -> Network:

@@ -9,8 +9,11 @@ import jax
 from framework.checkpoint import CheckpointDamaged, CheckpointFailed, CheckpointMismatch
 from framework.config import blame
 from framework.data import WorkerLost
+from framework.parallel import several
 
 _OUT_OF_MEMORY = re.compile(r"(RESOURCE_EXHAUSTED|Out of memory)[^\n]*")
+# What the transports between processes say of one that does not answer.
+_LOST = re.compile(r"gloo|nccl|connection|peer|heartbeat|coordination|unavailable", re.IGNORECASE)
 FAULT = 1
 MISTAKE = 2
 START_AGAIN = 75
@@ -37,6 +40,8 @@ def guarded(work: Callable[[], int]) -> int:
         return _say(FAULT, f"{error.strerror or _first_line(error)}{place}\n{CONTINUES}")
     except jax.errors.JaxRuntimeError as error:
         full = _OUT_OF_MEMORY.search(str(error))
+        if full is None and several() and _LOST.search(str(error)):
+            return _say(START_AGAIN, f"Another process of this run is gone.\n{CONTINUES}")
         if full is None:
             raise
         return _say(

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,10 +13,11 @@ from rich.console import Console
 
 from framework.checkpoint import Checkpoints
 from framework.config import InvalidConfig, Problem
-from framework.parallel import build_mesh
+from framework.parallel import build_mesh, by_first, is_first, processes, several, start_here
 from framework.run import SUMMARY, RunDirectory, cache_directory, describe_environment
-from framework.tracking import open_trackers
+from framework.tracking import TrackerOptions, WandbOptions, open_trackers
 from framework.train.beginning import begin
+from framework.train.checks import check_devices
 from framework.train.experiment import Experiment
 from framework.train.faults import START_AGAIN, guarded
 from framework.train.listeners.interruption import REASON
@@ -24,6 +26,8 @@ from framework.train.options import Trainer
 from framework.train.setting import Setting
 from framework.train.summary import print_summary, summarise
 from framework.train.training import train
+
+NO_TRACKERS = TrackerOptions(tensorboard=False, jsonl=False, wandb=WandbOptions(enabled=False))
 
 
 def run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> int:
@@ -37,23 +41,42 @@ def run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[s
         0 when the run is complete, 75 when it was interrupted and saved: start it again; for the
         faults of the world see `framework.train.faults`.
     """
-    return guarded(lambda: _run(experiment, config, overrides))
+    start = start_here(experiment.distributed)
+    if _say_if_complete(experiment, config, aloud=start is None or not start.process):
+        return 0
+    if start is None:
+        return guarded(lambda: _run(experiment, config, overrides))
+    processes.begin(start, experiment.distributed.timeout)
+    with processes.leaving_together() as end:
+        check_devices(experiment)
+        end.code = guarded(lambda: _run(experiment, config, overrides))
+    return end.code
+
+
+def _say_if_complete(experiment: Experiment, config: Mapping[str, Any], *, aloud: bool) -> bool:
+    """Whether there is nothing left to do: then neither devices nor other processes are needed."""
+    directory = RunDirectory(experiment.run.path(experiment.name))
+    done = (directory.read_json(SUMMARY) or {}).get("complete")
+    if not done or directory.changes(config):
+        return False
+    from framework.train.conclude import say_where
+
+    console = make_console(aloud)
+    console.print("This run is complete.")
+    say_where(console, directory)
+    return True
 
 
 def _run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[str]) -> int:
-    console = make_console()
-    directory = _made(experiment)
+    console = make_console(is_first())
+    directory = RunDirectory(by_first(lambda: _made(experiment)))
     with _alone(directory):
-        if (directory.read_json(SUMMARY) or {}).get("complete") and not directory.changes(config):
-            console.print("This run is complete.")
-            from framework.train.conclude import say_where
-
-            say_where(console, directory)
-            return 0
         configure_jax(experiment.trainer)
         mesh = build_mesh(experiment.mesh)
         with jax.set_mesh(mesh):
-            return _from_start_to_end(experiment, config, overrides, directory, mesh, console)
+            code = _from_start_to_end(experiment, config, overrides, directory, mesh, console)
+        processes.wait_for_all()
+        return code
 
 
 def _from_start_to_end(
@@ -65,12 +88,11 @@ def _from_start_to_end(
     state, start, memory = begin(experiment, program, checkpoints, console)
     # Not before: a configuration that does not fit the checkpoint must not take the place of
     # the one that does.
-    _record(directory, experiment, config, overrides)
     summary = summarise(program.network, state)
-    directory.write_json("model.json", summary)
+    by_first(lambda: _record(directory, experiment, config, overrides, summary))
     print_summary(console, experiment.name, summary, experiment, mesh)
     tracker = open_trackers(
-        experiment.tracker,
+        experiment.tracker if is_first() else NO_TRACKERS,
         directory.path,
         config=config,
         name=f"{experiment.name}/{directory.path.name}",
@@ -78,7 +100,7 @@ def _from_start_to_end(
         warn=lambda text: print(text, file=sys.stderr),
     )
     setting = Setting(experiment, directory, program, checkpoints, tracker, console)
-    complete = False
+    ended = complete = False
     try:
         state, step, stopped = train(setting, state, start, memory=memory)
         complete = stopped is None or not stopped.startswith(REASON)
@@ -89,9 +111,11 @@ def _from_start_to_end(
         else:
             checkpoints.wait()
             console.print(_what_next(setting, step))
+        ended = True
     finally:
         tracker.close(complete)
-        checkpoints.close()
+        if ended or not several():  # else the save would wait for processes that are no more
+            checkpoints.close()
     return 0 if complete else START_AGAIN
 
 
@@ -106,10 +130,10 @@ def configure_jax(trainer: Trainer) -> None:
     jax.config.update("jax_debug_nans", trainer.debug_nans)
 
 
-def _made(experiment: Experiment) -> RunDirectory:
+def _made(experiment: Experiment) -> Path:
     """The run directory, made where there is none."""
     try:
-        return RunDirectory(experiment.run.make(experiment.name))
+        return experiment.run.make(experiment.name)
     except OSError as error:
         expected, hint = "a place that can be written", error.strerror or str(error)
         key = "run.root" if experiment.run.dir is None else "run.dir"
@@ -120,15 +144,17 @@ def _made(experiment: Experiment) -> RunDirectory:
 @contextlib.contextmanager
 def _alone(directory: RunDirectory) -> Iterator[None]:
     """While inside, no other process may train in the directory, but for those of this run."""
-    if jax.distributed.is_initialized() and jax.process_index() != 0:
-        yield
-        return
-    try:
-        lock = directory.lock()
-    except BlockingIOError as error:
-        expected, hint = "a directory in which no other process trains", "wait or choose another"
-        raise InvalidConfig(Problem("run.dir", directory.path, expected, hint)) from error
-    with lock:
+    with contextlib.ExitStack() as held:
+
+        def lock() -> None:
+            try:
+                held.enter_context(directory.lock())
+            except BlockingIOError as error:
+                expected = "a directory in which no other process trains"
+                hint = "wait or choose another"
+                raise InvalidConfig(Problem("run.dir", directory.path, expected, hint)) from error
+
+        by_first(lock)
         yield
 
 
@@ -137,10 +163,12 @@ def _record(
     experiment: Experiment,
     config: Mapping[str, Any],
     overrides: Sequence[str],
+    summary: object,
 ) -> None:
     """Writes what is run, on what, with which data."""
     environment = describe_environment(sys.argv)
     directory.begin(config, overrides, environment, _describe_data(experiment))
+    directory.write_json("model.json", summary)
 
 
 def _what_next(setting: Setting, step: int) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import jax
 
+from framework.parallel import by_first
 from framework.train.loop import Loop, Moment
 from framework.train.state import TrainState
 
@@ -41,7 +42,7 @@ def measure(
     # From here on `step` is a multiple of `size`, as the intervals of those who listen are.
     aligned = -(-(step + WARM_UP) // size) * size
     clock, state, step = _timed(loop, state, step, aligned, 1, each=True)
-    if clock.fastest > SLOW_STEP or loop.stopped:
+    if by_first(lambda: clock.fastest > SLOW_STEP) or loop.stopped:
         return state, step, 1
     state, step = loop.advance(state, step, step + size, size)  # compiles
     first = several = math.inf
@@ -50,7 +51,7 @@ def measure(
         several = min(several, clock.mean)
         clock, state, step = _timed(loop, state, step, step + size, 1)
         first = min(first, clock.mean)
-    return state, step, size if several < first else 1
+    return state, step, by_first(lambda: size if several < first else 1)
 
 
 @dataclass

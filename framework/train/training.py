@@ -5,13 +5,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
-
 from framework.data import WorkerLost, on_mesh, training_batches
-from framework.parallel import batch_putter
+from framework.parallel import batch_putter, by_first, is_first, process_rows, several
 from framework.train import steps_per_call
 from framework.train.checks import intervals
-from framework.train.experiment import Experiment
 from framework.train.listeners.interruption import REASON, interruptible
 from framework.train.listeners.profile import ProfileWindow
 from framework.train.listeners.progress import Progress
@@ -62,7 +59,7 @@ def train(
         progress,
         *([stopping] if stopping else []),
         *([ProfileWindow(trainer.profile, setting.directory.path / "events")]
-          if trainer.profile else []),
+          if trainer.profile and is_first() else []),
         Watch(loop, experiment.evaluation.every, experiment.evaluation.split,
               lambda state: _watched(setting, state)),
         saving,
@@ -101,14 +98,14 @@ def _choose_size(
     # whose data need processes cannot feel.
     if trainer.deterministic or experiment.data.workers:
         return state, start, 1
-    before = setting.directory.read_json(CALL_RECORD)
+    before = by_first(lambda: setting.directory.read_json(CALL_RECORD))
     if before is not None:
         return state, start, int(before["steps_per_call"])
     every = intervals(trainer, experiment.evaluation, experiment.checkpoint)
     size = steps_per_call.candidate(every.values())
     state, step, chosen = steps_per_call.measure(loop, state, start, trainer.steps, size)
     if not loop.stopped:  # else it was not measured
-        setting.directory.write_json(CALL_RECORD, {"steps_per_call": chosen})
+        by_first(lambda: setting.directory.write_json(CALL_RECORD, {"steps_per_call": chosen}))
     return state, step, chosen
 
 
@@ -116,23 +113,17 @@ def _feed(setting: Setting, loop: Loop, start: int, size: int) -> Iterator[Batch
     """Batches on the devices; the loss of a worker process stops the loop, whose state is saved."""
     experiment, program = setting.experiment, setting.program
     stack = size if size > 1 else None
+    rows = process_rows(program.mesh_options, program.mesh, experiment.data.batch_size)
     batches = training_batches(
-        experiment.data, seed=experiment.seed, start=start, stack=stack, rows=_rows(experiment)
+        experiment.data, seed=experiment.seed, start=start, stack=stack, rows=rows
     )
     put = batch_putter(program.mesh_options, program.mesh, stacked=size > 1)
     try:
         yield from on_mesh(batches, put)
     except WorkerLost as error:
+        if several():  # the others have begun steps that this one has no batch for
+            raise
         loop.stop(f"{REASON}: {error}")
-
-
-def _rows(experiment: Experiment) -> slice | None:
-    """This process's share of a global batch."""
-    count = jax.process_count()
-    if count == 1:
-        return None
-    share = experiment.data.batch_size // count
-    return slice(jax.process_index() * share, (jax.process_index() + 1) * share)
 
 
 def _watched(setting: Setting, state: TrainState) -> dict[str, float]:
@@ -142,5 +133,6 @@ def _watched(setting: Setting, state: TrainState) -> dict[str, float]:
     experiment = setting.experiment
     stopping = experiment.trainer.early_stopping
     asked = {experiment.checkpoint.metric, stopping.metric if stopping else None}
-    metrics = evaluate_state(setting, state, experiment.evaluation.split).metrics
+    own = evaluate_state(setting, state, experiment.evaluation.split).metrics
+    metrics = by_first(lambda: own)  # what follows from them must follow in all processes
     return {name: value for name, value in metrics.items() if "/" not in name or name in asked}

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 from rich.console import Console
 
 from framework.train.loop import Moment
@@ -13,9 +12,9 @@ from framework.train.loop import Moment
 LOG_WIDTH = 110
 
 
-def make_console() -> Console:
-    """Standard output of the first process; the others print nothing."""
-    console = Console(quiet=jax.process_index() != 0, highlight=False, soft_wrap=True)
+def make_console(aloud: bool) -> Console:
+    """Standard output; for one process of several: the others print nothing."""
+    console = Console(quiet=not aloud, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = LOG_WIDTH  # a file has no width of its own
     return console
