@@ -2,23 +2,34 @@
 
 from framework.data.augment import Augmentation, Cutout, RandomCrop, RandomFlip, RandomShift
 from framework.data.dataset import Data
-from framework.data.doors import digits, idx, image_folder, table, tfds
+from framework.data.doors import digits, idx, image_folder, table, text, tfds
 from framework.data.loader import evaluation_batches, training_batches
 from framework.data.mixup import Mixup
+from framework.data.packed_text import PackedText
 from framework.data.placement import on_mesh
 from framework.data.preprocess import Identity, Images, Preprocess, Table
 from framework.data.source import ArraySource, Batch, Source, Subset
+from framework.data.tokenizer import (
+    Bytes,
+    ByteTokenizer,
+    Tokenization,
+    Tokenizer,
+    tokenizer_from_json,
+)
 from framework.data.workers import WorkerLost
 
 __all__ = [
     "ArraySource",
     "Augmentation",
     "Batch",
+    "ByteTokenizer",
+    "Bytes",
     "Cutout",
     "Data",
     "Identity",
     "Images",
     "Mixup",
+    "PackedText",
     "Preprocess",
     "RandomCrop",
     "RandomFlip",
@@ -26,6 +37,8 @@ __all__ = [
     "Source",
     "Subset",
     "Table",
+    "Tokenization",
+    "Tokenizer",
     "WorkerLost",
     "digits",
     "evaluation_batches",
@@ -33,6 +46,8 @@ __all__ = [
     "image_folder",
     "on_mesh",
     "table",
+    "text",
     "tfds",
+    "tokenizer_from_json",
     "training_batches",
 ]

@@ -16,6 +16,8 @@ from framework.data.fingerprint import array_digest, fingerprint
 
 _log = logging.getLogger(__name__)
 _CONTENT = "content.json"
+MAPPED_BYTES = 2**28
+"""Arrays above this stay in their files where that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,20 @@ def prepared(
     key: Mapping[str, Any],
     directory: Path,
     make: Callable[[], tuple[Mapping[str, np.ndarray], Mapping[str, Any]]],
+    *,
+    mapped: bool = False,
 ) -> Prepared:
     """What `make` returns (arrays and notes), from `directory` if it was made there before.
 
     `key` says what the arrays are a function of; another key is another entry. A damaged entry is
     made again, with a warning. A directory that cannot be written is a warning too: the arrays are
-    used, and made again at the next start.
+    used, and made again at the next start. With `mapped`, large arrays stay in their files and
+    are read as they are used.
     """
     place = directory / f"{name}-{fingerprint({}, key)[:16]}"
     if place.exists():
         try:
-            return _read(place)
+            return _read(place, mapped)
         except (OSError, ValueError, KeyError) as error:
             _log.warning("the cached %s is damaged (%s): making it again", place, error)
             shutil.rmtree(place, ignore_errors=True)
@@ -59,16 +64,20 @@ def prepared(
         _write(made, place)
     except OSError as error:
         _log.warning("could not keep %s for the next start: %s", place, error)
-    return made
+        return made
+    large = mapped and any(array.nbytes > MAPPED_BYTES for array in arrays.values())
+    return _read(place, mapped) if large else made
 
 
-def _read(place: Path) -> Prepared:
+def _read(place: Path, mapped: bool) -> Prepared:
     content = json.loads((place / _CONTENT).read_text())
     digests: dict[str, str] = content["arrays"]
     arrays = {}
     for name, expected in digests.items():
+        file = place / f"{name}.npy"
         try:
-            arrays[name] = np.load(place / f"{name}.npy", allow_pickle=False)
+            stays = mapped and file.stat().st_size > MAPPED_BYTES
+            arrays[name] = np.load(file, mmap_mode="r" if stays else None, allow_pickle=False)
         except FileNotFoundError as error:
             raise ValueError(f"{name}.npy is missing") from error
         if array_digest(arrays[name]) != expected:

@@ -18,7 +18,8 @@ class Data:
     `splits` has `train`, `validation`, `test`, and any other split that the door was given.
     `fingerprint` is a SHA-256 over the content and over what was decided about it: the splits, the
     columns, the classes. `categories` names the categories of each categorical column of a table;
-    index 0 stands for a missing or unknown value, index i + 1 for the i-th name.
+    index 0 stands for a missing or unknown value, index i + 1 for the i-th name. `files` are
+    texts that a run keeps, by their names: a tokenizer.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Data:
     augmentations: tuple[Augmentation, ...] = ()
     workers: int = 0
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         problems = [

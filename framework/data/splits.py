@@ -22,15 +22,7 @@ def divide(
     A fraction is a share of all examples, rounded up; `train` has the rest. With `classes` (int
     [examples]) every class is divided in the same proportion, to within one example.
     """
-    total = sum(fractions.values())
-    if fractions and total >= 1:
-        raise InvalidConfig(
-            Problem(
-                f"{next(iter(fractions))}_fraction",
-                fractions[next(iter(fractions))],
-                f"fractions that leave examples for training, not {total:g} in all",
-            )
-        )
+    _leaves_something(fractions, "examples")
     places = _spread(examples, seed, classes)
     counts = [math.ceil(fraction * examples - 1e-9) for fraction in fractions.values()]
     ends = np.cumsum([0, *counts])
@@ -41,6 +33,44 @@ def divide(
         if wanted > 0 and len(part) == 0:
             raise InvalidConfig(_empty(name, fractions, examples))
     return {name: np.sort(part) for name, part in found.items() if fractions.get(name, 1.0) > 0}
+
+
+def divide_by_size(
+    sizes: np.ndarray, fractions: Mapping[str, float], *, seed: int, hint: str = ""
+) -> dict[str, np.ndarray]:
+    """Sorted indices of `train` and of a split for each of `fractions`, each a share of the sizes.
+
+    Documents are whole and of very different sizes. So each split in turn goes through those that
+    are left, in a seeded order, and takes every one that brings its size nearer to its fraction of
+    the whole: in the end no other document would bring it nearer. It takes at least one, and
+    `train` has the rest.
+
+    Args:
+        sizes: int [documents], all positive.
+        hint: what to do about too few documents.
+    """
+    _leaves_something(fractions, "text")
+    wanted = {name: fraction * int(sizes.sum()) for name, fraction in fractions.items() if fraction}
+    if len(sizes) <= len(wanted):
+        names = ", ".join(["train", *wanted])
+        key = f"{next(iter(wanted))}_fraction" if wanted else "path"
+        expected = f"a document for each of {names} (there are {len(sizes)})"
+        raise InvalidConfig(Problem(key, fractions.get(next(iter(wanted), "")), expected, hint))
+    left = _spread(len(sizes), seed, None).tolist()
+    parts: dict[str, list[int]] = {}
+    for number, (name, goal) in enumerate(wanted.items()):
+        spare = len(left) - (len(wanted) - number)  # one stays for each split to come
+        taken: list[int] = []
+        missing = goal
+        for place in left:
+            size = int(sizes[place])
+            if len(taken) < spare and abs(missing - size) < abs(missing):
+                taken.append(place)
+                missing -= size
+        parts[name] = taken or [min(left, key=lambda place: sizes[place])]
+        chosen = set(parts[name])
+        left = [place for place in left if place not in chosen]
+    return {name: np.sort(part).astype(np.int64) for name, part in {"train": left, **parts}.items()}
 
 
 def with_splits(
@@ -79,6 +109,14 @@ def _spread(examples: int, seed: int, classes: np.ndarray | None) -> np.ndarray:
     _, counts = np.unique(classes, return_counts=True)
     where = np.concatenate([(np.arange(m) + 0.5) / m for m in counts])
     return np.asarray(ordered[np.argsort(where, kind="stable")])
+
+
+def _leaves_something(fractions: Mapping[str, float], what: str) -> None:
+    total = sum(fractions.values())
+    if fractions and total >= 1:
+        name = next(iter(fractions))
+        expected = f"fractions that leave {what} for training, not {total:g} in all"
+        raise InvalidConfig(Problem(f"{name}_fraction", fractions[name], expected))
 
 
 def _empty(name: str, fractions: dict[str, float], examples: int) -> Problem:

@@ -4,6 +4,7 @@ from framework.data.doors.digits import digits
 from framework.data.doors.idx import idx
 from framework.data.doors.image_folder import image_folder
 from framework.data.doors.table import table
+from framework.data.doors.text import text
 from framework.data.doors.tfds import tfds
 
-__all__ = ["digits", "idx", "image_folder", "table", "tfds"]
+__all__ = ["digits", "idx", "image_folder", "table", "text", "tfds"]
