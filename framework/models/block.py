@@ -11,6 +11,7 @@ from framework.config import InvalidConfig, Problem
 from framework.models.attend import AttentionKernel
 from framework.models.attention import Attention, Cache
 from framework.models.dropout import optional_dropout
+from framework.models.experts import ExpertOptions, Experts
 from framework.models.feed_forward import FeedForward, Gate, default_mlp_width
 from framework.models.rms_norm import RMSNorm
 from framework.models.rotary import Rotation
@@ -32,6 +33,7 @@ class BlockOptions:
     causal: bool
     rotary: bool
     attention: AttentionKernel
+    experts: ExpertOptions | None = None
 
     def check(self) -> list[Problem]:
         """Sizes that do not fit each other."""
@@ -47,6 +49,9 @@ class BlockOptions:
         if self.kv_heads is not None and self.heads % self.kv_heads:
             expected = f"a divisor of heads={self.heads}"
             problems.append(Problem("kv_heads", self.kv_heads, expected, "or null for as many"))
+        if self.experts is not None and self.experts.chosen > self.experts.count:
+            expected = f"at most experts={self.experts.count}"
+            problems.append(Problem("experts_per_token", self.experts.chosen, expected))
         return problems
 
     @property
@@ -86,13 +91,7 @@ class Block(nnx.Module):
             rngs=rngs,
         )
         self.feed_forward_norm = RMSNorm(width, options.norm_epsilon)
-        self.feed_forward = FeedForward(
-            width,
-            options.mlp_width or default_mlp_width(width, options.activation),
-            options.activation,
-            residual_scale=scale,
-            rngs=rngs,
-        )
+        self.feed_forward = _feed_forward(options, scale, rngs=rngs)
         self.dropout = optional_dropout(options.dropout)
 
     def __call__(
@@ -101,7 +100,8 @@ class Block(nnx.Module):
         """[batch, sequence, width] to the same."""
         y = self.attention(self.attention_norm(x), context.turn, context.segments)
         x = x + self._dropped(y, train=train, rngs=rngs)
-        y = self.feed_forward(self.feed_forward_norm(x))
+        present = None if context.segments is None else context.segments > 0
+        y = self.feed_forward(self.feed_forward_norm(x), present, train=train)
         return x + self._dropped(y, train=train, rngs=rngs)
 
     def decode(
@@ -110,7 +110,15 @@ class Block(nnx.Module):
         """The newest tokens [batch, new, width] to the same, and the cache with them in it."""
         y, cache = self.attention.decode(self.attention_norm(x), turn, positions, cache)
         x = x + y
-        return x + self.feed_forward(self.feed_forward_norm(x)), cache
+        return x + self.feed_forward.decode(self.feed_forward_norm(x)), cache
 
     def _dropped(self, y: jax.Array, *, train: bool, rngs: nnx.Rngs | None) -> jax.Array:
         return y if self.dropout is None else self.dropout(y, train=train, rngs=rngs)
+
+
+def _feed_forward(options: BlockOptions, scale: float, *, rngs: nnx.Rngs) -> FeedForward | Experts:
+    width, activation = options.width, options.activation
+    inner = options.mlp_width or default_mlp_width(width, activation)
+    if options.experts is None:
+        return FeedForward(width, inner, activation, residual_scale=scale, rngs=rngs)
+    return Experts(width, inner, activation, options.experts, residual_scale=scale, rngs=rngs)

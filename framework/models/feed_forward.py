@@ -29,8 +29,13 @@ class FeedForward(nnx.Module):
         self.up = Projection(inward, axes, rngs=rngs)
         self.down = Projection((mlp_width, width), (MLP, EMBED), scale=residual_scale, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[batch, sequence, width] to the same."""
+    def __call__(self, x: jax.Array, present: jax.Array | None, *, train: bool) -> jax.Array:
+        """[batch, sequence, width] to the same, whichever tokens are `present`."""
+        del present, train  # what a mixture of experts asks for in its place
+        return self.decode(x)
+
+    def decode(self, x: jax.Array) -> jax.Array:
+        """The same for new tokens."""
         hidden = self.up(x)
         hidden = nnx.gelu(hidden) if self.gate is None else nnx.silu(self.gate(x)) * hidden
         hidden = constrain(hidden, BATCH, SEQUENCE, MLP)

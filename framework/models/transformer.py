@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from framework.config import InvalidConfig, PositiveFloat, PositiveInt, Problem
+from framework.config import InvalidConfig, NonNegativeFloat, PositiveFloat, PositiveInt, Problem
 from framework.models.attend import AttentionKernel
 from framework.models.attention import Cache
 from framework.models.axes import BATCH, EMBED, SEQUENCE, VOCAB
 from framework.models.block import Block, BlockOptions, Context
 from framework.models.dropout import DropoutRate, optional_dropout
+from framework.models.experts import ExpertOptions
 from framework.models.feed_forward import Gate
 from framework.models.inputs import Fields, Inputs, token_count
 from framework.models.projection import Projection
@@ -33,7 +34,11 @@ class Transformer(nnx.Module):
 
     Sizes that are None follow from the others: `kv_heads` from `heads`, `head_dim` from `width` /
     `heads`, `mlp_width` from `width`. `tied` scores tokens with the embedding's own table.
-    `logit_cap` bends logits to cap * tanh(logits / cap), arXiv:2403.08295. `attention` names a
+    `logit_cap` bends logits to cap * tanh(logits / cap), arXiv:2403.08295. With `experts` the
+    feed-forward layers are mixtures (`experts.py`): a token goes to `experts_per_token` of them,
+    each takes `capacity_factor` times its even share of a row's tokens, and
+    `load_balancing` and `router_z_loss` are the weights of the losses that the router adds;
+    they are values of the state as the dropout rate is. `attention` names a
     kernel (`attend.py`), `remat` what the backward pass computes again
     (`rematerialisation.py`), `unroll` how many layers a round of the scan has.
     """
@@ -52,6 +57,11 @@ class Transformer(nnx.Module):
         tied: bool = True,
         logit_cap: PositiveFloat | None = None,
         dropout: DropoutRate | None = None,
+        experts: PositiveInt | None = None,
+        experts_per_token: PositiveInt = 2,
+        capacity_factor: PositiveFloat = 1.25,
+        load_balancing: NonNegativeFloat = 0.01,
+        router_z_loss: NonNegativeFloat = 0.0,
         attention: AttentionKernel = "auto",
         remat: Remat = "none",
         unroll: Unroll = 1,
@@ -66,6 +76,11 @@ class Transformer(nnx.Module):
             raise InvalidConfig(
                 Problem("outputs", outputs, expected, "choose task=language_modeling")
             )
+        mixture = None
+        if experts is not None:
+            mixture = ExpertOptions(
+                experts, experts_per_token, capacity_factor, load_balancing, router_z_loss
+            )
         options = BlockOptions(
             layers=layers,
             width=width,
@@ -79,6 +94,7 @@ class Transformer(nnx.Module):
             causal=True,
             rotary=True,
             attention=attention,
+            experts=mixture,
         )
         self.embedding = TokenEmbedding(vocabulary, width, rngs=rngs)
         self.dropout = optional_dropout(dropout)
