@@ -153,14 +153,21 @@ class RunDirectory:
         overrides: Sequence[str],
         environment: Mapping[str, Any],
         data: Mapping[str, Any],
+        files: Mapping[str, str],
     ) -> None:
-        """Writes what is run, on what and with which data; the first step comes after."""
+        """Writes what is run, on what and with which data; the first step comes after.
+
+        Args:
+            files: texts by file name that the data need to be read again, such as a tokenizer.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / SUMMARY).unlink(missing_ok=True)  # a complete run that is continued is not so
         write_text(self.path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
         write_text(self.path / "overrides.yaml", yaml.safe_dump(list(overrides)))
         self.write_json("environment.json", environment)
         self.write_json("data.json", data)
+        for name, text in files.items():
+            write_text(self.path / name, text)
 
     def write_json(self, name: str, value: object) -> None:
         """Writes `value` as the file `name`, whole or not at all."""

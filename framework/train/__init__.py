@@ -2,6 +2,7 @@
 
 from framework.train.assemble import assemble
 from framework.train.experiment import Experiment
+from framework.train.generate import Generation, generate
 from framework.train.options import EarlyStopping, EvaluationOptions, Profile, Trainer
 from framework.train.run import run
 
@@ -9,8 +10,10 @@ __all__ = [
     "EarlyStopping",
     "EvaluationOptions",
     "Experiment",
+    "Generation",
     "Profile",
     "Trainer",
     "assemble",
+    "generate",
     "run",
 ]

@@ -167,7 +167,8 @@ def _record(
 ) -> None:
     """Writes what is run, on what, with which data."""
     environment = describe_environment(sys.argv)
-    directory.begin(config, overrides, environment, _describe_data(experiment))
+    files = experiment.data.files
+    directory.begin(config, overrides, environment, _describe_data(experiment), files)
     directory.write_json("model.json", summary)
 
 

@@ -14,14 +14,14 @@ CONFIG = {"seed": 0, "model": {"widths": [1, 2]}, "run": {"dir": "x"}, "tracker"
 
 def begun(path: Path) -> RunDirectory:
     directory = RunDirectory(path)
-    directory.begin(CONFIG, ["seed=0"], {"python": "3"}, {"fingerprint": "f"})
+    directory.begin(CONFIG, ["seed=0"], {"python": "3"}, {"fingerprint": "f"}, {"a.txt": "é"})
     return directory
 
 
 def test_begin_records_what_is_run(tmp_path: Path) -> None:
     begun(tmp_path / "a" / "run")
     files = {file.name for file in (tmp_path / "a" / "run").iterdir()}
-    assert files == {"config.yaml", "overrides.yaml", "environment.json", "data.json"}
+    assert files == {"config.yaml", "overrides.yaml", "environment.json", "data.json", "a.txt"}
     assert yaml.safe_load((tmp_path / "a" / "run" / "config.yaml").read_text()) == CONFIG
     assert json.loads((tmp_path / "a" / "run" / "data.json").read_text())["fingerprint"] == "f"
 
