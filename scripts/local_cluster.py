@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
-GRACE = 15.0
+GRACE = 10.0
 _TELLING = (2, 1, 130, 75)
 
 

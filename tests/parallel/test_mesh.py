@@ -1,8 +1,11 @@
 """Sizes of the mesh axes and what is said when they do not fit."""
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import jax
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +69,62 @@ def test_two_axes_of_minus_one_and_unknown_axes_in_rules() -> None:
         "mesh.rules.embed=fdsp: expected a mesh axis; did you mean 'fsdp'? "
         "choices: data, expert, fsdp, replica, sequence, tensor",
     ]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of one of several slices, as JAX describes it."""
+
+    id: int
+    slice_index: int
+    platform: str = "gpu"  # whose devices within a slice have no coordinates
+    device_kind: str = "fake"
+    process_index: int = 0
+
+
+def slices_along(options: MeshOptions, slices: int, devices: int) -> dict[str, int]:
+    """How many slices are met on the way along each axis, from the mesh's first device on."""
+    fakes: list[Any] = [Device(n, n * slices // devices) for n in range(devices)]
+    grid = build_mesh(options, fakes).devices
+    assert len({device.id for device in grid.flat}) == devices
+    lines = {axis: np.moveaxis(grid, place, 0) for place, axis in enumerate(AXES)}
+    return {
+        axis: count
+        for axis, line in lines.items()
+        if (count := len({device.slice_index for device in line.reshape(len(line), -1)[:, 0]})) > 1
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "along"),
+    [
+        (MeshOptions(replica=2, fsdp=-1), {"replica": 2}),
+        (MeshOptions(replica=4, fsdp=-1), {"replica": 2}),  # two replicas in each slice
+        (MeshOptions(data=-1, tensor=2), {"data": 2}),
+        (MeshOptions(fsdp=-1), {"fsdp": 2}),
+        (MeshOptions(tensor=-1), {"tensor": 2}),
+    ],
+)
+def test_the_outermost_axes_lie_between_slices(options: MeshOptions, along: dict[str, int]) -> None:
+    assert slices_along(options, 2, 8) == along
+
+
+def test_several_axes_lie_between_slices() -> None:
+    assert slices_along(MeshOptions(replica=2, data=2, tensor=-1), 4, 16) == {
+        "replica": 2, "data": 2,
+    }  # fmt: skip
+
+
+def test_axes_that_cannot_be_cut_into_slices() -> None:
+    three: list[Any] = [Device(n, n // 3) for n in range(8)]
+    with pytest.raises(InvalidConfig, match=r"mesh.replica=2: expected a multiple of the 3 slices"):
+        build_mesh(MeshOptions(replica=2, tensor=-1), three)
+
+
+def test_slices_that_are_not_alike() -> None:
+    uneven: list[Any] = [Device(n, n // 5) for n in range(8)]
+    with pytest.raises(InvalidConfig, match=r"mesh=replica 2 × tensor 4: expected devices"):
+        build_mesh(MeshOptions(replica=2, tensor=-1), uneven)
 
 
 @pytest.mark.parametrize("size", [0, -2])
