@@ -3,6 +3,7 @@
 import numpy as np
 
 from framework.evaluation.evaluate import Evaluation
+from framework.evaluation.language import token_baselines
 from framework.spec import Labels
 
 
@@ -10,7 +11,8 @@ def baselines(evaluation: Evaluation, labels: Labels) -> dict[str, float]:
     """Scores on the same labels of the best constant prediction, for the metrics that have one.
 
     Of classes the commonest one and the labels' own frequencies, of several labels likewise for
-    each, of numbers their median (for the absolute error) and their mean.
+    each, of numbers their median (for the absolute error) and their mean, of tokens their
+    frequencies.
     """
     truth = evaluation.predictions["labels"]
     if labels.kind == "number":
@@ -19,6 +21,8 @@ def baselines(evaluation: Evaluation, labels: Labels) -> dict[str, float]:
             "mean_absolute_error": float(absolute.mean()),
             "root_mean_squared_error": float(truth.std(axis=0).mean()),
         }
+    if labels.kind == "token":
+        return token_baselines(evaluation)
     if labels.kind == "multi_label":
         rate = truth.mean(axis=0)
         return {

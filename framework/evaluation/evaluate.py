@@ -40,8 +40,13 @@ class Evaluation:
 
     def is_usual(self, labels: Labels) -> bool:
         """Whether the predictions are those of the framework's own tasks: probabilities or
-        numbers [n, width]. Others, of a task of a user's own, have metrics and no pictures.
+        numbers [n, width], or of tokens their likelihoods [n, length]. Others, of a task of a
+        user's own, have metrics and no pictures.
         """
+        if labels.kind == "token":
+            shape = self.predictions["labels"].shape
+            names = ("log_likelihood", "confidence", "correct")
+            return all(n in self.predictions and self.predictions[n].shape == shape for n in names)
         name = "predictions" if labels.kind == "number" else "probabilities"
         found = self.predictions.get(name)
         return found is not None and found.shape == (len(self.predictions["index"]), labels.width)

@@ -102,13 +102,14 @@ def confusion_figure(confusion: np.ndarray, names: Sequence[str]) -> "Figure":
 
 
 def curve_figure(
-    series: Mapping[str, tuple[np.ndarray, np.ndarray]], percent: bool = False
+    series: Mapping[str, tuple[np.ndarray, np.ndarray]], percent: bool = False, x: str = "step"
 ) -> "Figure":
     """Lines over the steps, a few; a long one is binned, its range shaded.
 
     Args:
         series: name of the line → (steps [n], values [n]).
         percent: the values are shares.
+        x: what the first of each line's two arrays is.
     """
     figure = new_figure(380, 210)
     axes = figure.subplots()
@@ -116,14 +117,14 @@ def curve_figure(
     values = np.concatenate([y[np.isfinite(y)] for _, y in series.values()] or [np.ones(1)])
     if values.size and values.min() > 0 and values.max() / values.min() > 100:
         axes.set_yscale("log")
-    for position, (name, (x, y)) in enumerate(series.items()):
+    for position, (name, (steps, y)) in enumerate(series.items()):
         colour = colours.get(name, (ACCENT, WARM, INK, MUTED)[position % 4])
-        steps, middle, low, high = _binned(x, y)
-        if len(x) > _POINTS:
+        steps, middle, low, high = _binned(steps, y)
+        if len(y) > _POINTS:
             axes.fill_between(steps, low, high, color=colour, alpha=0.16, linewidth=0)
-        marker = "o" if len(x) == 1 else None
+        marker = "o" if len(y) == 1 else None
         axes.plot(steps, middle, color=colour, linewidth=1.5, marker=marker, markersize=4)
-    dress(axes, x="step", grid="y")
+    dress(axes, x=x, grid="y")
     axes.margins(x=0.01)
     axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

@@ -73,6 +73,6 @@ def is_share(name: str) -> bool:
 
 def metric(name: str, value: float) -> str:
     """A metric's value as its name asks for."""
-    if name == "examples":
+    if name in ("examples", "tokens", "bytes"):
         return count(value)
     return share(value) if is_share(name) else number(value)

@@ -12,13 +12,14 @@ Curves = dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]
 _FIRST = (
     "loss",
     "log_loss",
+    "bits_per_byte",
     "root_mean_squared_error",
     "accuracy",
     "label_accuracy",
     "r_squared",
     "learning_rate",
 )
-_SKIPPED = ("examples", "step")
+_SKIPPED = ("examples", "tokens", "bytes", "step")
 
 
 def read_curves(file: Path) -> Curves:

@@ -45,7 +45,7 @@ def find_mistakes(evaluation: Evaluation, labels: Labels, limit: int = LIMIT) ->
     Of classes the wrong predictions of highest probability, of several labels the examples
     with the surest wrong label, of numbers the largest errors in the target's own spread.
     """
-    if not evaluation.is_usual(labels):
+    if not evaluation.is_usual(labels) or labels.kind == "token":
         return []
     kinds = {"class": _of_class, "multi_label": _of_labels, "number": _of_numbers}
     return kinds[labels.kind](evaluation.predictions, labels.names, limit)

@@ -6,6 +6,7 @@ import numpy as np
 
 from framework.evaluation.evaluate import Evaluation
 from framework.evaluation.formats import count, metric, number, share, title
+from framework.evaluation.language import token_headline
 from framework.evaluation.record import hard_labels
 from framework.evaluation.table import main_metrics
 from framework.spec import Labels
@@ -16,6 +17,7 @@ _NEEDED = {
     "class": {"accuracy"},
     "multi_label": {"label_accuracy", "exact_match"},
     "number": {"mean_absolute_error", "r_squared"},
+    "token": {"bits_per_byte", "perplexity", "accuracy"},
 }
 _CALIBRATED = 0.01  # a gap below a point between confidence and accuracy is no news
 
@@ -31,6 +33,9 @@ def headline(evaluation: Evaluation, labels: Labels) -> list[str]:
         main = {n: v for n, v in main_metrics(evaluation).items() if n != "examples"}
         shown = [f"{title(name).lower()} {metric(name, value)}" for name, value in main.items()]
         return [f"{start}: {', '.join(shown)}."]
+    if labels.kind == "token":
+        tokens = f"On {count(metrics['tokens'])} {evaluation.split} tokens"
+        return token_headline(tokens, evaluation)
     tell = {"class": _of_classes, "multi_label": _of_labels, "number": _of_numbers}
     return tell[labels.kind](start, evaluation, labels.names)
 

@@ -18,6 +18,7 @@ from framework.evaluation.figures import (
     regression_figure,
     reliability_figure,
 )
+from framework.evaluation.language import token_reliability
 from framework.evaluation.mistakes import Gather, Mistake, decoded, find_mistakes, illustrate
 from framework.run import write_text
 from framework.spec import Labels, Spec
@@ -54,6 +55,7 @@ def write_evaluation(
         "split": evaluation.split,
         "kind": spec.labels.kind,
         "names": list(spec.labels.names),
+        "count": spec.labels.count,
         "undefined": [name for name in evaluation.metrics if name not in defined],
     }
     with replaced(folder / "predictions.npz") as file:
@@ -77,7 +79,7 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, Labels, list[Mistake]]:
     with np.load(folder / "predictions.npz") as arrays:
         evaluation = Evaluation(details["split"], metrics, dict(arrays))
     mistakes = json.loads((folder / "mistakes.json").read_text(encoding="utf-8"))
-    labels = Labels(details["kind"], tuple(details["names"]))
+    labels = Labels(details["kind"], tuple(details["names"]), details.get("count", 0))
     return evaluation, labels, [Mistake(**mistake) for mistake in mistakes]
 
 
@@ -115,6 +117,8 @@ def _pictures(
     elif labels.kind == "multi_label":
         table = reliability_table(arrays["probabilities"], arrays["labels"])
         figures["reliability"] = reliability_figure(table)
+    elif labels.kind == "token":
+        figures["reliability"] = reliability_figure(token_reliability(evaluation))
     else:
         figures["regression"] = regression_figure(
             arrays["predictions"][:, 0], arrays["labels"][:, 0]
@@ -145,4 +149,5 @@ def _write_picture(path: Path, picture: np.ndarray) -> None:
 
 
 def _with_whole_examples(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: int(v) if name == "examples" else v for name, v in metrics.items()}
+    counts = ("examples", "tokens", "bytes")
+    return {name: int(v) if name in counts else v for name, v in metrics.items()}

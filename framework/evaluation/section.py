@@ -10,10 +10,12 @@ from framework.evaluation.canvas import as_svg
 from framework.evaluation.evaluate import Evaluation
 from framework.evaluation.figures import (
     confusion_figure,
+    curve_figure,
     regression_figure,
     reliability_figure,
 )
 from framework.evaluation.formats import count, metric, share, title
+from framework.evaluation.language import loss_by_place, token_reliability
 from framework.evaluation.mistakes import Mistake
 from framework.evaluation.record import hard_labels
 from framework.spec import Labels
@@ -25,6 +27,7 @@ from framework.stats import (
     reliability_table,
 )
 
+_COUNTS = ("examples", "tokens", "bytes")
 _TARGETS = 4  # regression figures: the targets that are predicted worst
 _CONFUSIONS = 10
 
@@ -39,6 +42,7 @@ _MISTAKES = {
     "class": ("The most confident mistakes", "Wrong predictions of the highest probability."),
     "multi_label": ("The most confident mistakes", "The examples with the surest wrong label."),
     "number": ("The largest errors", "In standard deviations (σ) of the target."),
+    "token": ("", ""),
 }
 
 
@@ -113,7 +117,7 @@ def _numbers(evaluation: Evaluation, labels: Labels) -> list[Number]:
     constant = baselines(evaluation, labels) if evaluation.is_usual(labels) else {}
     numbers = []
     for name, value in evaluation.metrics.items():
-        if "/" in name or name == "examples" or not math.isfinite(value):
+        if "/" in name or name in _COUNTS or not math.isfinite(value):
             continue
         note = _MEANING.get(name, "")
         if name in constant and math.isfinite(constant[name]):
@@ -126,6 +130,8 @@ def _figures(evaluation: Evaluation, labels: Labels) -> list[Drawing]:
     arrays, split = evaluation.predictions, evaluation.split
     if labels.kind == "number":
         return _regressions(evaluation, labels.names)
+    if labels.kind == "token":
+        return [_reliability(token_reliability(evaluation), split, "token"), _by_place(evaluation)]
     p = arrays["probabilities"]
     if labels.kind == "multi_label":
         return [_reliability(reliability_table(p, arrays["labels"]), split, "label")]
@@ -156,6 +162,17 @@ def _reliability(table: ReliabilityTable, split: str, unit: str) -> Drawing:
     )
 
 
+def _by_place(evaluation: Evaluation) -> Drawing:
+    lines = {evaluation.split: loss_by_place(evaluation)}
+    figure = curve_figure(lines, x="place in the context")
+    return Drawing(
+        "What does it gain from context?",
+        as_svg(figure, f"place-{evaluation.split}", "Loss at each place in the context"),
+        "Mean loss in nats at each place of a row: the farther to the right, the more text the "
+        "model has seen. It should fall, and then go on falling a little.",
+    )
+
+
 def _regressions(evaluation: Evaluation, names: tuple[str, ...]) -> list[Drawing]:
     guess, truth = evaluation.predictions["predictions"], evaluation.predictions["labels"]
     spread = np.where(truth.std(axis=0) > 0, truth.std(axis=0), 1)
@@ -177,6 +194,8 @@ def _regressions(evaluation: Evaluation, names: tuple[str, ...]) -> list[Drawing
 def _tables(evaluation: Evaluation, labels: Labels) -> list[Table]:
     if labels.kind == "number":
         return _targets(evaluation, labels.names) if labels.width > 1 else []
+    if labels.kind == "token":
+        return []
     p = evaluation.predictions["probabilities"]
     if labels.kind == "multi_label":
         return [_labels(p, evaluation.predictions["labels"], labels.names)]
