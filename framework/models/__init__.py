@@ -10,6 +10,7 @@ from framework.models.pool import max_pool
 from framework.models.resnet import ResNet
 from framework.models.table import TableModel
 from framework.models.transformer import Transformer
+from framework.models.vit import VisionTransformer
 
 __all__ = [
     "CNN",
@@ -24,5 +25,6 @@ __all__ = [
     "ResNet",
     "TableModel",
     "Transformer",
+    "VisionTransformer",
     "max_pool",
 ]

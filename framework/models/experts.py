@@ -71,11 +71,7 @@ class Experts(nnx.Module):
         Args:
             present: bool [batch, sequence], False for padding.
         """
-        logits = jnp.matmul(
-            x.astype(jnp.float32),
-            self.router.kernel[...].astype(jnp.float32),
-            precision=jax.lax.Precision.HIGHEST,
-        )
+        logits = self._scores(x)
         routes = Routes.of(logits, self.options.chosen, present)
         if train:
             losses = self.load_balancing[...] * balance(routes)
@@ -84,7 +80,11 @@ class Experts(nnx.Module):
 
     def decode(self, x: jax.Array) -> jax.Array:
         """The same without limits of capacity, for new tokens [batch, new, width]."""
-        return self._mixed(x, Routes.of(self.router(x), self.options.chosen, None), x.shape[1])
+        return self._mixed(x, Routes.of(self._scores(x), self.options.chosen, None), x.shape[1])
+
+    def _scores(self, x: jax.Array) -> jax.Array:
+        kernel = self.router.kernel[...].astype(jnp.float32)
+        return jnp.matmul(x.astype(jnp.float32), kernel, precision=jax.lax.Precision.HIGHEST)
 
     def _mixed(self, x: jax.Array, routes: Routes, capacity: int) -> jax.Array:
         batch, length, width = x.shape

@@ -5,8 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from framework.models import CNN, MLP, Network, ResNet, TableModel
+from framework.models import CNN, MLP, Network, ResNet, TableModel, Transformer, VisionTransformer
 from framework.spec import Field
+from tests.models.text import fields, packed
 
 IMAGE = Field((12, 12, 3), "float32")
 TABLE = {
@@ -14,6 +15,8 @@ TABLE = {
     "categorical": Field((3,), "int32", vocabulary=(4, 2, 7), names=("a", "b", "c")),
 }
 OUTPUTS = 5
+TEXT = fields(vocabulary=OUTPUTS)
+BLOCKS = {"layers": 2, "width": 8, "heads": 4, "mlp_width": 6}
 
 MODELS: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "mlp": (MLP, {"widths": (8, 6), "dropout": 0.5}, IMAGE),
@@ -25,6 +28,11 @@ MODELS: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "resnet34": (ResNet, {"depth": 34, "width": 4, "norm": "group", "stem": "cifar"}, IMAGE),
     "resnet50": (ResNet, {"depth": 50, "width": 4, "norm": "group"}, IMAGE),
     "table": (TableModel, {"embedding_width": 3, "width": 8, "dropout": 0.5}, TABLE),
+    "transformer": (Transformer, BLOCKS | {"kv_heads": 2, "dropout": 0.5}, TEXT),
+    "transformer_untied": (Transformer, BLOCKS | {"tied": False, "logit_cap": 9.0}, TEXT),
+    "transformer_moe": (Transformer, BLOCKS | {"experts": 2, "experts_per_token": 1}, TEXT),
+    "vit": (VisionTransformer, BLOCKS | {"dropout": 0.5}, IMAGE),
+    "vit_class": (VisionTransformer, BLOCKS | {"pooling": "class", "patch": 6}, IMAGE),
     "table_numbers": (TableModel, {"width": 8, "depth": 1}, Field((4,), "float32")),
 }
 
@@ -36,6 +44,10 @@ def network(name: str) -> Network:
 
 def example(inputs: Any, batch: int = 4, seed: int = 0) -> Any:
     """Random inputs for a field, or for each field of a mapping."""
+    if inputs is TEXT:
+        return jax.tree.map(
+            jnp.asarray, packed(*[(5, 7), (12,)] * (batch // 2), vocabulary=OUTPUTS, seed=seed)
+        )
     if not isinstance(inputs, Field):
         return {name: example(field, batch, seed) for name, field in inputs.items()}
     key = jax.random.key(seed)
