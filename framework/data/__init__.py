@@ -1,14 +1,26 @@
 """Data sets, their splits, augmentations and preprocessing, and the batches read from them."""
 
 from framework.data.augment import Augmentation, Cutout, RandomCrop, RandomFlip, RandomShift
+from framework.data.bpe import BPE, BPETokenizer
 from framework.data.dataset import Data
-from framework.data.doors import digits, idx, image_folder, table, text, tfds
+from framework.data.doors import (
+    digits,
+    idx,
+    image_folder,
+    table,
+    text,
+    text_mixture,
+    tfds,
+    tfds_text,
+)
 from framework.data.loader import evaluation_batches, training_batches
+from framework.data.mixture import Joined, Mixture
 from framework.data.mixup import Mixup
 from framework.data.packed_text import PackedText
 from framework.data.placement import on_mesh
 from framework.data.preprocess import Identity, Images, Preprocess, Table
 from framework.data.source import ArraySource, Batch, Source, Subset
+from framework.data.text_files import Corpus
 from framework.data.tokenizer import (
     Bytes,
     ByteTokenizer,
@@ -19,15 +31,20 @@ from framework.data.tokenizer import (
 from framework.data.workers import WorkerLost
 
 __all__ = [
+    "BPE",
     "ArraySource",
     "Augmentation",
+    "BPETokenizer",
     "Batch",
     "ByteTokenizer",
     "Bytes",
+    "Corpus",
     "Cutout",
     "Data",
     "Identity",
     "Images",
+    "Joined",
+    "Mixture",
     "Mixup",
     "PackedText",
     "Preprocess",
@@ -47,7 +64,9 @@ __all__ = [
     "on_mesh",
     "table",
     "text",
+    "text_mixture",
     "tfds",
+    "tfds_text",
     "tokenizer_from_json",
     "training_batches",
 ]

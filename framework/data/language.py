@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from framework.data.augment import Augmentation
 from framework.data.cache import cache_directory, prepared
+from framework.data.dataset import Data
 from framework.data.fingerprint import array_digest, fingerprint
 from framework.data.packed_text import PackedText
 from framework.data.packing import Packing, pack
+from framework.data.preprocess import Identity
+from framework.data.source import Source
 from framework.data.tokenizer import Tokenization, Tokenizer, tokenizer_from_json
 from framework.spec import Field, Labels, Spec
 
@@ -29,11 +33,6 @@ class Language:
     splits: Mapping[str, Mapping[str, PackedText]]
     spec: Spec
     digest: str
-
-    @property
-    def files(self) -> dict[str, str]:
-        """What a run keeps beside its configuration."""
-        return {TOKENIZER_FILE: self.tokenizer.json()}
 
 
 def language(
@@ -66,8 +65,34 @@ def language(
                 bytes_of=tokenizer.lengths,
             )
     learned = hashlib.sha256(found.notes["tokenizer"].encode()).hexdigest()
-    digest = fingerprint(found.digests, {"tokenizer": learned, "splits": found.notes["splits"]})
+    decisions = {"tokenizer": learned, "sequence_length": sequence_length}
+    decisions["splits"] = found.notes["splits"]
+    digest = fingerprint(found.digests, decisions)
     return Language(tokenizer, splits, _spec(sequence_length, tokenizer.size), digest)
+
+
+def language_data(
+    name: str,
+    made: Language,
+    splits: Mapping[str, Source],
+    *,
+    batch_size: int,
+    augmentations: tuple[Augmentation, ...],
+    workers: int,
+    weights: Sequence[float] = (),
+) -> Data:
+    """What a door returns of `made`; `splits` are its sources, or mixtures of them."""
+    return Data(
+        name=name,
+        spec=made.spec,
+        splits=splits,
+        fingerprint=fingerprint({"text": made.digest}, {"weights": weights}),
+        batch_size=batch_size,
+        preprocess=Identity(),
+        augmentations=augmentations,
+        workers=workers,
+        files={TOKENIZER_FILE: made.tokenizer.json()},
+    )
 
 
 def texts_digest(texts: Texts) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from framework.data.augment import AcrossExamples, Augmentation
 from framework.data.dataset import Data
-from framework.data.order import Order
+from framework.data.order import Order, Positions
 from framework.data.random import example_keys, fold
 from framework.data.source import Batch, Source
 from framework.data.workers import begin_worker, watched
@@ -81,9 +81,10 @@ class TrainingBatches:
     augmentations: tuple[Augmentation, ...] = ()
 
     @cached_property
-    def order(self) -> Order:
-        """The order of the stream."""
-        return Order(len(self.source), self.seed)
+    def order(self) -> Positions:
+        """The order of the stream: the source's own where it has one."""
+        own = getattr(self.source, "order", None)
+        return Order(len(self.source), self.seed) if own is None else own(self.seed)
 
     @cached_property
     def across(self) -> bool:

@@ -1,6 +1,16 @@
 """The order of training: an endless sequence of examples in which a position is one number."""
 
+from typing import Protocol
+
 import numpy as np
+
+
+class Positions(Protocol):
+    """An endless sequence of examples that can be read from any position on."""
+
+    def at(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Epochs and indices, int64 [count] each, of positions start, …, start + count - 1."""
+        ...
 
 
 class Order:

@@ -1,9 +1,10 @@
 """TFDS sets without TensorFlow: finding or preparing one, and reading its records."""
 
 import contextlib
+import hashlib
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,36 @@ def prepared_builder(name: str, path: str | None) -> Any:
         expected = f"a set kept as array_record, not as {builder.info.file_format.value}"
         raise InvalidConfig(Problem("path", builder.data_dir, expected, hint))
     return builder
+
+
+def declared_splits(builder: Any, splits: Mapping[str, str] | None) -> dict[str, str]:
+    """TFDS's name for each of our splits: as given, else those that are called like ours."""
+    known = sorted(builder.info.splits)
+    found = dict(splits or {s: s for s in ("train", "validation", "test") if s in known})
+    if "train" not in found:
+        hint = f"{builder.name} has {', '.join(known)}"
+        raise InvalidConfig(Problem("splits", splits, "a `train` split", hint))
+    return found
+
+
+def open_split(builder: Any, part: str) -> Any:
+    """The records of a TFDS split; `part` may slice it."""
+    try:
+        return builder.as_data_source(part)
+    except ValueError as error:
+        expected = f"a split of {builder.name} with examples"
+        hint = str(error).splitlines()[0]
+        raise InvalidConfig(Problem("splits", part, expected, hint)) from error
+
+
+def set_digest(builder: Any, content: bool) -> str:
+    """SHA-256 of the prepared files' names, sizes and, if they are small enough, content."""
+    digest = hashlib.sha256(builder.info.full_name.encode())
+    for file in sorted(Path(builder.data_dir).iterdir()):
+        digest.update(f"{file.name}|{file.stat().st_size}\n".encode())
+        if content:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _prepare(name: str, builder: Any) -> None:

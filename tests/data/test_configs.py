@@ -17,6 +17,8 @@ NEEDED = {
     "idx": ["data.path=x"],
     "image_folder": ["data.path=x", "data.size=[8,8]"],
     "text": ["data.path=x"],
+    "text_mixture": ["data.corpora={a: {path: x}}"],
+    "tfds_text": ["data.name=lm1b"],
     "table": ["data.path=x", "data.label=y"],
     "tfds": ["data.name=mnist"],
 }

@@ -5,9 +5,7 @@ from pathlib import Path
 from framework.config import Fraction, NonNegativeInt, PositiveInt
 from framework.data.augment import Augmentation
 from framework.data.dataset import Data
-from framework.data.fingerprint import fingerprint
-from framework.data.language import language, texts_digest
-from framework.data.preprocess import Identity
+from framework.data.language import language, language_data, texts_digest
 from framework.data.text_files import Corpus, read_texts
 from framework.data.tokenizer import BYTES, Tokenization
 
@@ -49,14 +47,11 @@ def text(
     texts = {name: found.splits(fractions, split_seed)}
     key = {"texts": texts_digest(texts)}
     made = language(key, lambda: texts, tokenizer, sequence_length, cache)
-    return Data(
-        name=name,
-        spec=made.spec,
-        splits=made.splits[name],
-        fingerprint=fingerprint({"text": made.digest}, {"sequence_length": sequence_length}),
+    return language_data(
+        name,
+        made,
+        made.splits[name],
         batch_size=batch_size,
-        preprocess=Identity(),
         augmentations=augmentations,
         workers=workers,
-        files=made.files,
     )

@@ -1,9 +1,7 @@
 """Any TFDS set of images or arrays, by its name."""
 
-import hashlib
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +14,13 @@ from framework.data.fingerprint import fingerprint
 from framework.data.images import IN_MEMORY_BYTES, SAMPLE, image_field, image_preprocess
 from framework.data.labels import check_classes
 from framework.data.preprocess import Identity, Preprocess
-from framework.data.records import Records, prepared_builder
+from framework.data.records import (
+    Records,
+    declared_splits,
+    open_split,
+    prepared_builder,
+    set_digest,
+)
 from framework.data.source import ArraySource, Source
 from framework.data.splits import described, with_splits
 from framework.spec import Field, Labels, Spec
@@ -54,13 +58,18 @@ def tfds(
     shape, dtype = _shape(builder.info.features[inputs], inputs, size)
     records = {
         split: Records(
-            f"{builder.info.full_name}/{part}", _open(builder, part), inputs, label, dtype, size
+            f"{builder.info.full_name}/{part}",
+            open_split(builder, part),
+            inputs,
+            label,
+            dtype,
+            size,
         )
-        for split, part in _splits(builder, splits).items()
+        for split, part in declared_splits(builder, splits).items()
     }
     total = sum(map(len, records.values())) * math.prod(shape) * np.dtype(dtype).itemsize
     keep = total <= IN_MEMORY_BYTES if in_memory is None else in_memory
-    digest = _digest(builder, keep)
+    digest = set_digest(builder, keep)
     whole: Mapping[str, Source] = _in_memory(records, digest, cache) if keep else records
     fractions = {"validation": validation_fraction, "test": test_fraction}
     found = with_splits(whole, fractions, seed=split_seed, classes=_strata(whole["train"]))
@@ -113,35 +122,6 @@ def _shape(
     if np.dtype(feature.np_dtype) == np.uint8 and len(shape) in (2, 3):
         return shape, "uint8"
     return shape, "float32" if kind == "f" else "int32"
-
-
-def _splits(builder: Any, splits: Mapping[str, str] | None) -> dict[str, str]:
-    known = sorted(builder.info.splits)
-    found = dict(splits or {s: s for s in ("train", "validation", "test") if s in known})
-    if "train" not in found:
-        hint = f"{builder.name} has {', '.join(known)}"
-        raise InvalidConfig(Problem("splits", splits, "a `train` split", hint))
-    return found
-
-
-def _open(builder: Any, part: str) -> Any:
-    """The records of a TFDS split; `part` may slice it."""
-    try:
-        return builder.as_data_source(part)
-    except ValueError as error:
-        expected = f"a split of {builder.name} with examples"
-        hint = str(error).splitlines()[0]
-        raise InvalidConfig(Problem("splits", part, expected, hint)) from error
-
-
-def _digest(builder: Any, content: bool) -> str:
-    """SHA-256 of the prepared files' names, sizes and, if they are small enough, content."""
-    digest = hashlib.sha256(builder.info.full_name.encode())
-    for file in sorted(Path(builder.data_dir).iterdir()):
-        digest.update(f"{file.name}|{file.stat().st_size}\n".encode())
-        if content:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def _in_memory(
