@@ -38,7 +38,7 @@ class Generation:
         top_p: draw from the fewest tokens whose probability reaches this.
         samples: texts to write, drawn independently.
         seed: another one gives another text.
-        checkpoint: `latest`, `best` or a step.
+        step: of the checkpoint: a number, `latest` or `best`.
     """
 
     run: FolderPath
@@ -49,7 +49,7 @@ class Generation:
     top_p: Fraction | None = None
     samples: PositiveInt = 1
     seed: Seed = 0
-    checkpoint: Which = "latest"
+    step: Which = "latest"
 
 
 def generate(options: Generation, write: Callable[[str], None]) -> None:
@@ -58,7 +58,7 @@ def generate(options: Generation, write: Callable[[str], None]) -> None:
     Raises:
         InvalidConfig: the run is no language model's, or prompt and tokens exceed its context.
     """
-    trained = open_run(options.run, options.checkpoint)
+    trained = open_run(options.run, options.step)
     tokenizer = _tokenizer(trained)
     prompt = np.asarray([tokenizer.end, *tokenizer.encode(options.prompt)], np.int32)
     count = _room(trained, len(prompt), options)
@@ -102,7 +102,12 @@ def continuations(
     positions = np.tile(np.arange(len(prompt), dtype=np.int32), (options.samples, 1))
     for number in range(count):
         drawn, cache = step(
-            trained.params, trained.others, tokens, positions, cache, jax.random.fold_in(key, number)
+            trained.params,
+            trained.others,
+            tokens,
+            positions,
+            cache,
+            jax.random.fold_in(key, number),
         )
         yield np.asarray(drawn)
         tokens = jnp.asarray(drawn)[:, None]
@@ -156,7 +161,9 @@ def _room(trained: Trained, prompt: int, options: Generation) -> int:
     context = trained.spec.inputs["tokens"].shape[0]
     if prompt >= context:
         hint = "shorten it, or train with a larger data.sequence_length"
-        expected = f"at most {context - 2} tokens, as the context is {context} (it has {prompt - 1})"
+        expected = (
+            f"at most {context - 2} tokens, as the context is {context} (it has {prompt - 1})"
+        )
         shown = options.prompt if len(options.prompt) < 40 else f"{options.prompt[:39]}…"
         raise InvalidConfig(Problem("prompt", shown, expected, hint))
     left = context - prompt

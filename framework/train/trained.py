@@ -83,11 +83,11 @@ def _chosen(directory: RunDirectory, call: Call, which: Which) -> tuple[int, Che
         raise InvalidConfig(Problem("run", directory.path, "a run with a checkpoint", hint))
     step = {"latest": steps[-1], "best": checkpoints.best()}.get(which, which)  # type: ignore[arg-type]
     if step is None:
-        hint = "the run has no checkpoint.metric; choose checkpoint=latest"
-        raise InvalidConfig(Problem("checkpoint", which, "a run that ranks its checkpoints", hint))
+        hint = "the run has no checkpoint.metric; choose step=latest"
+        raise InvalidConfig(Problem("step", which, "a run that ranks its checkpoints", hint))
     if step not in steps:
         expected = f"one of {', '.join(map(str, steps))}, latest or best"
-        raise InvalidConfig(Problem("checkpoint", which, expected))
+        raise InvalidConfig(Problem("step", which, expected))
     return int(step), checkpoints
 
 

@@ -97,19 +97,21 @@ def saved_arrays(run: Path, step: int) -> dict[str, np.ndarray]:
     }
 
 
-def here(*words: str) -> int:
+def here(*words: str, module: str = "experiments.run") -> int:
     """The command in this process; its exit code. The process's settings are put back."""
+    import importlib
+
     import jax
 
-    from experiments import run
     from framework.run import collect_as_usual
 
     names = ("jax_compilation_cache_dir", "jax_debug_nans")
     before = {name: getattr(jax.config, name) for name in names}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["experiments.run", *words])
+        patch.setattr(sys, "argv", [module, *words])
         try:
-            return run.main()
+            code: int = importlib.import_module(module).main()
+            return code
         except SystemExit as error:  # of argparse and of Hydra's own flags
             return error.code if isinstance(error.code, int) else 1
         finally:
