@@ -10,6 +10,7 @@ import itertools
 import os
 import pickle
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from framework.parallel.distributed import Start
 
 # Whoever waits longer than this for the others is told by the service that they are gone.
 PATIENCE = 24 * 3600
+WAITING = 10  # seconds at the start before it says what it waits for
 LEAVING = 10  # seconds in which the others may come to the same end
 T = TypeVar("T")
 _numbers = itertools.count()
@@ -31,12 +33,20 @@ _numbers = itertools.count()
 def begin(start: Start, timeout: int) -> None:
     """Joins the others; must come before JAX looks for devices. Nothing where it was done.
 
+    JAX aborts the process (134) where they do not come within `timeout` seconds: a line before
+    that says what it waits for.
+
     Raises:
-        InvalidConfig: they did not come within `timeout` seconds.
+        InvalidConfig: JAX cannot do anything with what it is given.
     """
     if jax.distributed.is_initialized():
         return
     told = start.coordinator is not None
+    where = f"{start.processes or 'all'} processes at {start.coordinator or start.source}"
+    line = f"Waiting for {where}, {timeout} s in all (distributed.timeout)."
+    waiting = threading.Timer(min(WAITING, timeout / 2), print, (line,), {"file": sys.stderr})
+    waiting.daemon = True
+    waiting.start()
     try:
         jax.distributed.initialize(
             start.coordinator,
@@ -48,9 +58,10 @@ def begin(start: Start, timeout: int) -> None:
         )
     except (RuntimeError, ValueError) as error:
         said = next(iter(str(error).splitlines()), type(error).__name__)
-        expected = f"{start.processes or 'all'} processes that find each other in {timeout} s"
-        problem = Problem("distributed.coordinator", start.coordinator, expected, said)
+        problem = Problem("distributed.coordinator", start.coordinator, f"to find {where}", said)
         raise InvalidConfig(problem) from error
+    finally:
+        waiting.cancel()
 
 
 def several() -> bool:

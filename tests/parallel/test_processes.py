@@ -1,6 +1,5 @@
 """Two processes that agree, place batches and leave together; small programs, really started."""
 
-import sys
 from pathlib import Path
 
 import pytest
