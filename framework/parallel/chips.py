@@ -60,7 +60,6 @@ class Chip:
             bandwidth=self.bandwidth / part,
             interconnect=self.interconnect / part,
             network=None if self.network is None else self.network / part,
-            devices=1,
         )
 
 

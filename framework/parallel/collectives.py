@@ -8,11 +8,12 @@ TPU's has a reduce-scatter, and reduces bfloat16 as float32.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from jax.sharding import Mesh
 
 from framework.parallel.hlo import Computation, Instruction, parse
 
@@ -24,6 +25,8 @@ _KIND = re.compile(
 )
 _CHANNEL = re.compile(r"\bchannel_id=(\d+)")
 _OPERATION = re.compile(r'\bop_name="([^"]*)"')
+_PARTITIONS = re.compile(r"\bnum_partitions=(\d+)")
+_BETWEEN_SLICES = re.compile(r'_xla_megascale_transfer_type="(\w+)"')
 _SPLIT = '"async_collective_fusion_config"'
 
 
@@ -80,15 +83,17 @@ def collectives(text: str, mesh: HasShape) -> tuple[Collective, ...]:
     """Every collective of the program that `compiled.as_text()` prints, over `mesh`.
 
     Those of a loop's body are one, with `times`; the start and the end of an asynchronous one
-    count once, and so do the parts of one that the TPU's compiler spreads over fusions.
+    count once, and so do the parts of one that the TPU's compiler spreads over fusions. The
+    program of a TPU of several slices is that of one slice, which sends to the others.
     """
     module = parse(text)
+    layout = _Layout.of(text, mesh)
     found: list[Collective] = []
     split: set[str] = set()
     for name, times in module.times.items():
         computation = module.computations[name]
         for instruction in _candidates(computation):
-            collective = _read(computation, instruction, mesh.shape, times)
+            collective = _read(computation, instruction, layout, times)
             channel = _CHANNEL.search(instruction.attributes)
             if _SPLIT in instruction.attributes and channel:
                 if channel[1] in split:
@@ -104,22 +109,67 @@ def counted(found: Iterable[Collective]) -> dict[tuple[str, tuple[str, ...]], in
     return dict(Counter((each.kind, each.axes) for each in found))
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Where the devices of a program lie in the mesh.
+
+    Attributes:
+        slices: for each slice, the places in the mesh of its devices, in the program's order.
+    """
+
+    shape: Mapping[str, int]
+    slices: Sequence[Sequence[int]]
+
+    @classmethod
+    def of(cls, text: str, mesh: HasShape) -> "_Layout":
+        everything = math.prod(mesh.shape.values())
+        found = _PARTITIONS.search(text, 0, text.find("\n"))
+        size = int(found[1]) if found else everything
+        numbers = [place // size for place in range(everything)]
+        if isinstance(mesh, Mesh) and size < everything:
+            numbers = [getattr(device, "slice_index", 0) for device in mesh.devices.flat]
+        slices: dict[int, list[int]] = {}
+        for place, number in enumerate(numbers):
+            slices.setdefault(number, []).append(place)
+        return cls(mesh.shape, list(slices.values()))
+
+    def within(self, attributes: str) -> Groups:
+        """The groups that `attributes` name, in the first slice, as places in the mesh."""
+        places = self.slices[0]
+        groups = _groups(attributes, len(places))
+        return tuple(tuple(places[device] for device in group) for group in groups)
+
+    def between(self) -> Groups:
+        """A group of the devices with the same place in each of the slices, for each place."""
+        return tuple(zip(*self.slices, strict=True))
+
+
 def _candidates(computation: Computation) -> list[Instruction]:
-    kinds = ("all-", "reduce-scatter", "collective-")
+    kinds = ("all-", "reduce-scatter", "collective-", "_xla_megascale_transfer_type")
     named = [name for name, line in computation.lines.items() if any(k in line for k in kinds)]
-    return [i for name in named if _KIND.match((i := computation[name]).opcode)]
+    found = [computation[name] for name in named]
+    return [i for i in found if _KIND.match(i.opcode) or _sent(i)]
+
+
+def _sent(instruction: Instruction) -> re.Match[str] | None:
+    """A match of the kind of what is sent to other slices."""
+    if instruction.opcode != "send":
+        return None
+    return _BETWEEN_SLICES.search(instruction.attributes)
 
 
 def _read(
-    computation: Computation, instruction: Instruction, shape: Mapping[str, int], times: int
+    computation: Computation, instruction: Instruction, layout: _Layout, times: int
 ) -> Collective | None:
     """The collective that `instruction` is; None where each device is a group of its own."""
-    matched = _KIND.match(instruction.opcode)
-    assert matched is not None
-    kind = matched[1]
+    matched, sent = _KIND.match(instruction.opcode), _sent(instruction)
+    if sent is not None:
+        kind, groups = sent[1].lower().replace("_", "-"), layout.between()
+    else:
+        assert matched is not None
+        kind, groups = matched[1], layout.within(instruction.attributes)
     if kind == "all-reduce" and computation.name.startswith("all-reduce-scatter"):
         kind = "reduce-scatter"  # as a TPU's program has it: a fusion of both steps
-    groups = _groups(instruction.attributes, math.prod(shape.values()))
     size = max((len(group) for group in groups), default=1)
     if size == 1:
         return None
@@ -129,7 +179,7 @@ def _read(
         kind=kind,
         bytes=given * size if kind == "all-gather" else given,
         groups=groups,
-        axes=_axes(groups, shape),
+        axes=_axes(groups, layout.shape),
         times=times,
         operation=operation[1] if operation else "",
     )

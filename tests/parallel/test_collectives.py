@@ -221,3 +221,17 @@ def test_a_loop_whose_rounds_are_read_from_its_condition() -> None:
   %start = (s32[], f32[8,16]) tuple(%c, %a)
   ROOT %w = (s32[], f32[8,16]) while(%start), condition=%condition, body=%body"""
     assert only(line, before=before).times == 5  # at 1, 3, 5, 7 and 9
+
+
+def test_what_is_sent_between_slices() -> None:
+    mesh = AbstractMesh((2, 4), ("replica", "fsdp"))
+    attributes = 'frontend_attributes={_xla_megascale_transfer_type="ALL_REDUCE"}'
+    line = f"""%t = token[] after-all()
+  %s = (f32[8,16], u32[], token[]) send(%a, %t), channel_id=2, is_host_transfer=true, {attributes}
+  %d = token[] send-done(%s), channel_id=2, is_host_transfer=true
+  ROOT %r = f32[32,16] all-gather(%a), replica_groups=[1,4]<=[4], dimensions={{0}}"""
+    text = module(line).replace("is_scheduled=true", "is_scheduled=true, num_partitions=4")
+    between, within = sorted(collectives(text, mesh), key=lambda each: each.axes, reverse=True)
+    assert (between.kind, between.axes, between.bytes) == ("all-reduce", ("replica",), 512)
+    assert between.groups == ((0, 4), (1, 5), (2, 6), (3, 7))
+    assert (within.axes, within.groups) == (("fsdp",), ((0, 1, 2, 3),))
