@@ -9,8 +9,11 @@ from framework.train.checks import check_parts
 from framework.train.experiment import Experiment
 
 
-def assemble(settings: Mapping[str, Any]) -> Experiment:
+def assemble(settings: Mapping[str, Any], devices: int | None = None) -> Experiment:
     """Builds and checks the experiment that `settings` describe; touches no accelerator.
+
+    Args:
+        devices: how many there will be; None: those that JAX finds.
 
     Raises:
         InvalidConfig: all problems of the settings, of the parts and between the parts.
@@ -27,7 +30,7 @@ def assemble(settings: Mapping[str, Any]) -> Experiment:
             parts[name] = call.part(name)
         except InvalidConfig as error:
             problems += error.problems
-    problems += check_parts(parts)
+    problems += check_parts(parts, devices)
     if problems:
         raise InvalidConfig(*(p for i, p in enumerate(problems) if p not in problems[:i]))
     experiment = call.target(**{n: v for n, v in parts.items() if n != "config"})

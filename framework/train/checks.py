@@ -25,8 +25,11 @@ from framework.train.experiment import Experiment, fitted
 from framework.train.options import EvaluationOptions, Trainer
 
 
-def check_parts(parts: Mapping[str, Any]) -> list[Problem]:
-    """Every problem between the `parts` of an experiment (those of its fields that were built)."""
+def check_parts(parts: Mapping[str, Any], devices: int | None = None) -> list[Problem]:
+    """Every problem between the `parts` of an experiment (those of its fields that were built).
+
+    `devices` is how many there will be; None: those that JAX finds.
+    """
     known = dict(parts)
     problems = _run(CHECKS, known)
     network, found = _network(known)
@@ -34,6 +37,8 @@ def check_parts(parts: Mapping[str, Any]) -> list[Problem]:
     if network is not None:
         known["network"] = network
         problems += _run(NETWORK_CHECKS, known)
+    if devices is not None:
+        return problems + _run(DEVICE_CHECKS, {**known, "devices": devices, "processes": 1})
     alone, found = _alone(parts.get("distributed", DistributedOptions()))
     problems += found
     # Counting accelerators takes hold of them: only a configuration that is right does that, and
