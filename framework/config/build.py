@@ -107,22 +107,26 @@ def require(settings: Mapping[str, Any], key: str = "") -> Any:
     return call()
 
 
-def _read_value(hint: object, value: object, key: str) -> tuple[object, list[Problem]]:
+def _read_value(
+    hint: object, value: object, key: str, *, named: bool = False
+) -> tuple[object, list[Problem]]:
     kind = arguments.dataclass_of(hint)
     if _has_target(value) or (isinstance(value, Mapping) and kind is not None):
         assert isinstance(value, Mapping)
-        # What is switched off by null needs no `_target_` to be switched on.
-        call, problems = read(value, key, kind if arguments.is_optional(hint) else None)
+        # What is switched off by null, or one of several by name, needs no `_target_`.
+        plain = named or arguments.is_optional(hint)
+        call, problems = read(value, key, kind if plain else None)
         # What another class would not take either is beside the point.
         return call, (_wrong_kind(hint, call, key) if call else []) or problems
     item = arguments.item_hint(hint)
     if isinstance(value, list) and any(map(_has_target, value)):
         pairs = [_read_value(item, part, f"{key}.{i}") for i, part in enumerate(value)]
         return tuple(part for part, _ in pairs), [p for _, found in pairs for p in found]
-    if isinstance(value, Mapping) and any(map(_has_target, value.values())):
-        named = {n: _read_value(item, part, f"{key}.{n}") for n, part in value.items()}
-        return {n: part for n, (part, _) in named.items()}, [
-            p for _, found in named.values() for p in found
+    objects = arguments.dataclass_of(item) is not None
+    if isinstance(value, Mapping) and (objects or any(map(_has_target, value.values()))):
+        parts = {n: _read_value(item, v, f"{key}.{n}", named=True) for n, v in value.items()}
+        return {n: part for n, (part, _) in parts.items()}, [
+            p for _, found in parts.values() for p in found
         ]
     return arguments.check_value(hint, value, key)
 

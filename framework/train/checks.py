@@ -202,7 +202,8 @@ def outputs_fit(
     network: Network, data: Data, task: Any, model: Callable[..., nnx.Module]
 ) -> Iterable[Problem]:
     """The model runs on a batch of this data and gives as many outputs as the task wants."""
-    batch = data.splits["train"].gather(np.arange(2))["inputs"]
+    train = data.splits["train"]
+    batch = train.gather(np.arange(2) % max(len(train), 1))["inputs"]
 
     def forward(params: Arrays, others: Arrays, inputs: Any) -> Any:
         module: Any = network.bind(params, others)

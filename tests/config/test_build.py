@@ -61,6 +61,15 @@ def test_builds_mappings_of_objects() -> None:
     assert drawing.named == {"a": Square()}
 
 
+def test_named_objects_need_no_target() -> None:
+    drawing = require(node("Drawing", count=1, square=node("Square"), named={"a": {"side": 2}}))
+    assert drawing.named == {"a": Square(2.0)}
+    lines = problems(node("Drawing", count=1, square=node("Square"), named={"a": {"sid": 2}}))
+    assert lines[0].startswith(
+        "named.a.sid=2: expected an argument that Square takes; did you mean"
+    )
+
+
 def test_partial_leaves_arguments_open() -> None:
     made = require(
         node("Drawing", count=1, square=node("Square"), make=node("refuse", _partial_=True))

@@ -52,3 +52,14 @@ def idx_folder(folder: Path, train: int = 40, test: int = 10, classes: int = 4) 
         write_idx(folder / f"{part}-images-idx3-ubyte.gz", images(count, seed=count))
         write_idx(folder / f"{part}-labels-idx1-ubyte.gz", labels)
     return folder
+
+
+def text_folder(folder: Path, documents: int = 9, seed: int = 0) -> Path:
+    """Files of a few hundred bytes, three more of them in a folder below."""
+    random = np.random.default_rng(seed)
+    (folder / "more").mkdir(parents=True)
+    names = [f"work-{i}.txt" for i in range(documents)] + [f"more/part-{i}.txt" for i in range(3)]
+    for name in names:
+        words = random.choice(["thou", "naïve", "forsooth", "—", "a\r\n"], random.integers(20, 90))
+        (folder / name).write_bytes(" ".join([name, *words]).encode())
+    return folder

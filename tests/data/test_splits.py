@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.config import InvalidConfig
-from framework.data.splits import divide
+from framework.data.splits import divide, divide_by_size
 
 
 @given(st.integers(20, 300), st.integers(0, 2**32), st.booleans())
@@ -42,3 +42,36 @@ def test_no_examples_left_for_training() -> None:
         divide(10, {"validation": 0.5, "test": 0.5}, seed=0)
     with pytest.raises(InvalidConfig, match="at least one example in the train split of 1"):
         divide(1, {"test": 0.5}, seed=0)
+
+
+documents = st.lists(st.integers(1, 1000), min_size=3, max_size=60).map(np.array)
+
+
+@given(documents, st.integers(0, 2**32))
+def test_sizes_are_divided_as_nearly_as_one_more_document_could(
+    sizes: np.ndarray, seed: int
+) -> None:
+    fractions = {"validation": 0.1, "test": 0.3}
+    parts = divide_by_size(sizes, fractions, seed=seed)
+    assert sorted(np.concatenate(list(parts.values()))) == list(range(len(sizes)))
+    assert all(len(part) for part in parts.values())
+    for name, fraction in fractions.items():
+        missing = fraction * sizes.sum() - sizes[parts[name]].sum()
+        if len(parts[name]) > 1 and len(parts["train"]) > 1:
+            assert all(abs(missing - size) >= abs(missing) for size in sizes[parts["train"]])
+
+
+def test_the_seed_decides_between_documents() -> None:
+    sizes = np.arange(50, 150)
+    first, again, other = (divide_by_size(sizes, {"test": 0.2}, seed=s)["test"] for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert abs(sizes[other].sum() / sizes.sum() - 0.2) < 0.005
+
+
+def test_a_document_for_each_split() -> None:
+    with pytest.raises(InvalidConfig, match=r"^validation_fraction=0\.1: expected a document for"):
+        divide_by_size(np.array([5, 5]), {"validation": 0.1, "test": 0.1}, seed=0)
+    assert list(divide_by_size(np.array([5]), {"validation": 0.0}, seed=0)) == ["train"]
+    parts = divide_by_size(np.array([9000, 5, 7]), {"validation": 0.4, "test": 0.4}, seed=0)
+    assert {name: len(part) for name, part in parts.items()} == dict.fromkeys(parts, 1)
