@@ -61,15 +61,19 @@ def attend(
 
 def _obstacle(query: jax.Array, key: jax.Array) -> str | None:
     """Why cuDNN cannot compute this; None where it can."""
-    width = query.shape[-1]
     if mesh_platform() not in ("gpu", "cuda"):
         return f"it runs on NVIDIA GPUs, not on {mesh_platform()}"
+    capability = float(getattr(jax.local_devices()[0], "compute_capability", 0))
+    widest = 256 if capability >= 9 else 128
+    lengths, width = (query.shape[1], key.shape[1]), query.shape[-1]
+    if capability < 8:
+        return f"it takes GPUs of compute capability 8 or more, not {capability:g}"
     if query.dtype not in (jnp.float16, jnp.bfloat16):
         return f"it takes float16 or bfloat16, not {query.dtype}: choose precision=mixed"
-    if width % 8 or width > 128:
-        return f"it takes heads of a multiple of 8 up to 128, not {width}"
-    if query.shape[1] % 2 or key.shape[1] % 2:
-        return f"it takes sequences of an even length, not {query.shape[1]} and {key.shape[1]}"
+    if width % 8 or width > widest:
+        return f"it takes heads of a multiple of 8 up to {widest}, not {width}"
+    if lengths[0] % 2 or lengths[1] % 2:
+        return f"it takes sequences of an even length, not {lengths[0]} and {lengths[1]}"
     if divided(SEQUENCE):
         return "the mesh divides sequences, which it does not take"
     return None

@@ -80,6 +80,8 @@ class Attention(nnx.Module):
         query, key, value = self.query(x), self.key(x), self.value(x)
         if turn is not None:
             query, key = rotate(query, turn), rotate(key, turn)
+        # First as they are made, then whole: else each part of a sequence would make all of them.
+        key, value = (constrain(part, BATCH, SEQUENCE, KV_HEADS, HEAD_DIM) for part in (key, value))
         return (
             constrain(query, BATCH, SEQUENCE, HEADS, HEAD_DIM),
             constrain(key, BATCH, KV_SEQUENCE, KV_HEADS, HEAD_DIM),

@@ -71,6 +71,10 @@ class Experts(nnx.Module):
         Args:
             present: bool [batch, sequence], False for padding.
         """
+        # Places are given out along the whole row, wherever the mesh keeps its tokens.
+        x = constrain(x, BATCH, KV_SEQUENCE, EMBED)
+        if present is not None:
+            present = constrain(present, BATCH, KV_SEQUENCE)
         logits = self._scores(x)
         routes = Routes.of(logits, self.options.chosen, present)
         if train:
@@ -89,8 +93,6 @@ class Experts(nnx.Module):
     def _mixed(self, x: jax.Array, routes: Routes, capacity: int) -> jax.Array:
         batch, length, width = x.shape
         count = self.options.count
-        # Rows are read whole, wherever the mesh keeps their tokens.
-        x = constrain(x, BATCH, KV_SEQUENCE, EMBED)
         where = places(routes, capacity)
         taken = _rows(x, where.sources).reshape(batch, count, capacity, width)
         # From rows divided over devices to experts divided over devices: an all-to-all.
