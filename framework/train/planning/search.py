@@ -1,0 +1,255 @@
+"""Every mesh and policy of rematerialisation: bounded by arithmetic, the best compiled, ranked."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from framework.config import InvalidConfig
+from framework.parallel.chips import chip_of
+from framework.train.assemble import assemble
+from framework.train.experiment import Experiment
+from framework.train.planning.candidates import Candidate, meshes, obstacle, policies
+from framework.train.planning.compiler import Compiler, CompilerFailed
+from framework.train.planning.estimate import Estimate, Estimator
+from framework.train.planning.plan import Plan, shown_mesh
+from framework.train.planning.table import duration, print_plan, size
+
+if TYPE_CHECKING:
+    from framework.train.planning.command import Planner
+
+# Beyond the device's memory by so much, what the loops keep is not worth a compilation.
+_HOPELESS = 2.0
+# The share of the time that is for the best candidate's compilation with full effort.
+_LAST = 0.35
+
+
+@dataclass
+class Ranking:
+    """What became of each candidate.
+
+    Attributes:
+        compiled: candidate and plan.
+        skipped: candidate and why it was not compiled.
+    """
+
+    compiled: list[tuple[Candidate, Plan]] = field(default_factory=list)
+    skipped: list[tuple[Candidate, str]] = field(default_factory=list)
+
+    def best(self) -> list[tuple[Candidate, Plan]]:
+        """Those that fit, or may fit, the fastest first."""
+        fitting = [each for each in self.compiled if each[1].memory.fits is not False]
+        return sorted(fitting, key=lambda each: _order(each[1]))
+
+
+def search(planner: "Planner", console: Console) -> int:
+    """Searches, prints and writes; returns the exit code."""
+    import jax
+
+    from framework.train.planning.command import FAULT, priced, write
+
+    begun = time.monotonic()
+    options = planner.options
+    jax.config.update("jax_platforms", "cpu")  # the accelerators are the compilers'
+    about = planner.compiler.ready()
+    experiment = assemble(planner.settings, devices=about["devices"])
+    chip = chip_of(about["device"])
+    ranking = Ranking()
+    queue = _worth_compiling(experiment, about["devices"], planner.target.slices, chip, ranking)
+    console.print(
+        f"{len(queue) + len(ranking.skipped)} candidates, {len(queue)} worth compiling; "
+        f"{options.minutes:g} minutes for the most promising"
+    )
+    quick = about["platform"] == "tpu"
+    deadline = begun + 60 * options.minutes * (1 - _LAST if quick else 1)
+    compilers = [planner.compiler]
+    compilers += [Compiler(planner.target, planner.settings) for _ in range(options.workers - 1)]
+    try:
+        _compile_all(queue, compilers, deadline, quick, ranking)
+        best = ranking.best()
+        final = None
+        if best:
+            left = begun + 60 * options.minutes - time.monotonic()
+            final = _with_full_effort(planner, best[0], left) if quick else best[0][1]
+    finally:
+        for compiler in compilers:
+            compiler.close()
+    _print(console, experiment, ranking, options.shown)
+    if best:
+        chosen = priced(final or best[0][1], options.price)
+        console.print()
+        print_plan(console, chosen)
+        console.print(f"\nBest      {best[0][0].override(experiment)}")
+    write(options.out, _json(experiment, ranking, final, time.monotonic() - begun))
+    if options.out is not None:
+        console.print(f"Numbers   {options.out}")
+    console.print(f"Searched for {duration(time.monotonic() - begun)}")
+    return 0 if best else FAULT
+
+
+def _worth_compiling(
+    experiment: Experiment, devices: int, slices: int, chip: Any, ranking: Ranking
+) -> list[tuple[Candidate, Estimate]]:
+    """Candidates by their estimated time; those that cannot be are skipped with the reason."""
+    estimator = Estimator(experiment, chip)
+    worth: list[tuple[Candidate, Estimate]] = []
+    for sizes in meshes(experiment, devices, slices):
+        reason = obstacle(experiment, estimator.network, sizes)
+        state = None if reason else estimator.state_bytes(sizes)
+        if state is not None and chip is not None and state > chip.memory:
+            reason = f"the state alone takes {size(state)} of {size(chip.memory)}"
+        for remat in policies(experiment):
+            candidate = Candidate(sizes, remat)
+            if reason is not None:
+                ranking.skipped.append((candidate, reason))
+                continue
+            estimate = estimator.of(candidate)
+            resident = estimate.state + estimate.kept
+            if chip is not None and resident > _HOPELESS * chip.memory:
+                kept = f"the state and what the layers keep take about {size(resident)}"
+                ranking.skipped.append((candidate, f"{kept} of {size(chip.memory)}"))
+            else:
+                worth.append((candidate, estimate))
+
+    def order(each: tuple[Candidate, Estimate]) -> tuple[bool, float]:
+        resident = each[1].state + each[1].kept
+        return chip is not None and resident > chip.memory, each[1].seconds
+
+    return sorted(worth, key=order)
+
+
+def _compile_all(
+    queue: Sequence[tuple[Candidate, Estimate]], compilers: Sequence[Compiler], deadline: float,
+    quick: bool, ranking: Ranking,
+) -> None:  # fmt: skip
+    """Compiles in the order of the queue, until there is no time left."""
+    waiting, lock = list(queue), threading.Lock()
+    refused: list[tuple[Candidate, Estimate]] = []
+
+    def take() -> tuple[Candidate, Estimate] | None:
+        with lock:
+            while waiting and time.monotonic() < deadline:
+                candidate, estimate = waiting.pop(0)
+                worse = next((c for c, e in refused if _no_better(candidate, estimate, c, e)), None)
+                if worse is None:
+                    return candidate, estimate
+                which = f"{shown_mesh(worse.mesh)}, {worse.remat}" if worse.remat else (
+                    shown_mesh(worse.mesh)
+                )  # fmt: skip
+                ranking.skipped.append((candidate, f"keeps no less than {which}: does not fit"))
+        return None
+
+    def work(compiler: Compiler) -> None:
+        while (taken := take()) is not None:
+            candidate, estimate = taken
+            try:
+                plan = compiler.compile(
+                    candidate.mesh, candidate.remat, quick=quick,
+                    seconds=max(deadline - time.monotonic(), 0.1),
+                )  # fmt: skip
+            except InvalidConfig as error:
+                ranking.skipped.append((candidate, str(error)))
+            except CompilerFailed as error:
+                ranking.skipped.append((candidate, str(error).splitlines()[0]))
+                return  # its process is gone
+            else:
+                ranking.compiled.append((candidate, plan))
+                if plan.memory.fits is False:
+                    refused.append((candidate, estimate))
+
+    threads = [threading.Thread(target=work, args=(compiler,)) for compiler in compilers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ranking.skipped += [(candidate, "no time was left to compile it") for candidate, _ in waiting]
+
+
+def _no_better(one: Candidate, own: Estimate, other: Candidate, known: Estimate) -> bool:
+    """Whether `one` keeps at least as much of everything as `other`, which did not fit."""
+    alike = all(one.mesh[axis] <= other.mesh[axis] for axis in ("tensor", "sequence", "expert"))
+    return (
+        alike and one.remat == other.remat and own.state >= known.state and own.kept >= known.kept
+    )
+
+
+def _with_full_effort(
+    planner: "Planner", best: tuple[Candidate, Plan], seconds: float
+) -> Plan | None:
+    """The best candidate's program as a run compiles it; None where there is too little time."""
+    candidate = best[0]
+    compiler = Compiler(planner.target, planner.settings)
+    try:
+        return compiler.compile(candidate.mesh, candidate.remat, seconds=max(seconds, 1.0))
+    except (CompilerFailed, InvalidConfig):
+        return None
+    finally:
+        compiler.close()
+
+
+def _order(plan: Plan) -> tuple[float, float, float]:
+    sent = sum(each.sent for each in plan.collectives)
+    expected = plan.speed.expected if plan.speed else 0.0
+    return expected, sent, float(plan.memory.total or 0)
+
+
+def _print(console: Console, experiment: Experiment, ranking: Ranking, shown: int) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    remats = policies(experiment) != (None,)
+    for name in ("", "mesh", *(("remat",) if remats else ())):
+        table.add_column(name, no_wrap=True)
+    for name in ("expected", "bound", "MFU at most", "memory"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("bound by", no_wrap=True)
+    best = ranking.best()
+    for place, (candidate, plan) in enumerate(best[:shown], 1):
+        speed = plan.speed
+        table.add_row(
+            str(place),
+            shown_mesh(candidate.mesh),
+            *((candidate.remat or "",) if remats else ()),
+            duration(speed.expected) if speed else "",
+            duration(speed.bound) if speed else "",
+            f"{speed.mfu:.1%}" if speed else "",
+            size(plan.memory.total or 0),
+            speed.limit if speed else "",
+        )
+    if best:
+        console.print(table)
+    else:
+        console.print("No candidate fits.")
+    misfits = [each for each in ranking.compiled if each[1].memory.fits is False]
+    console.print(f"\nCompiled: {len(best)} that fit, {len(misfits)} that do not. Skipped:")
+    reasons = Counter(reason for _, reason in ranking.skipped)
+    for reason, count in reasons.most_common(shown):
+        example = next(c for c, r in ranking.skipped if r == reason)
+        console.print(f"  {count:4} {reason} ({shown_mesh(example.mesh)})", highlight=False)
+    if len(reasons) > shown:
+        console.print(f"       … and {len(reasons) - shown} more reasons, in the JSON file")
+
+
+def _json(
+    experiment: Experiment, ranking: Ranking, final: Plan | None, seconds: float
+) -> dict[str, Any]:
+    best = ranking.best()
+    misfits = [each for each in ranking.compiled if each[1].memory.fits is False]
+
+    def listed(candidate: Candidate, plan: Plan) -> dict[str, Any]:
+        return {"override": candidate.override(experiment), **plan.json()}
+
+    return {
+        "best": best[0][0].override(experiment) if best else None,
+        "plan": final.json() if final else None,
+        "seconds": seconds,
+        "ranked": [listed(*each) for each in best],
+        "does_not_fit": [listed(*each) for each in misfits],
+        "skipped": [
+            {"override": candidate.override(experiment), "reason": reason}
+            for candidate, reason in ranking.skipped
+        ],
+    }

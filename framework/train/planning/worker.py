@@ -1,0 +1,90 @@
+"""A process that compiles for a target: it is started with the target's environment.
+
+It reads JSON lines from its standard input and answers each with one. The first is an `Opening`:
+the target, the settings of the experiment; each further one a candidate, whose mesh, and policy
+of rematerialisation take the place of the experiment's.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, TextIO
+
+from framework.config import InvalidConfig
+from framework.run import prepare_environment
+
+
+def main() -> int:
+    """Serves until its input ends."""
+    prepare_environment()
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print what they like
+    try:
+        experiment, devices, target = _opened(json.loads(sys.stdin.readline()))
+    except InvalidConfig as error:
+        _say(answers, problems=_problems(error))
+        return 0
+    first = devices[0]
+    _say(answers, devices=len(devices), device=first.device_kind, platform=first.platform)
+    for line in sys.stdin:
+        _say(answers, **_measured(json.loads(line), experiment, devices, target))
+    return 0
+
+
+def _opened(opening: Mapping[str, Any]) -> tuple[Any, list[Any], str]:
+    """The experiment, the devices and the target's name."""
+    from framework.train.planning.target import LOCAL, Target
+
+    target = Target.of(opening["target"])
+    devices = target.devices()
+    from framework.train.assemble import assemble
+    from framework.train.run import configure_jax
+
+    experiment = assemble(opening["settings"], devices=len(devices))
+    # Elsewhere nothing will ask for the programs again.
+    compile_cache = experiment.trainer.compile_cache and target.chip == LOCAL
+    configure_jax(replace(experiment.trainer, compile_cache=compile_cache, debug_nans=False))
+    return experiment, devices, target.name
+
+
+def _measured(
+    candidate: Mapping[str, Any], experiment: Any, devices: list[Any], target: str
+) -> dict[str, Any]:
+    from framework.train.planning.measure import measure
+
+    try:
+        experiment = with_candidate(experiment, candidate.get("mesh"), candidate.get("remat"))
+        plan = measure(experiment, devices, target, quick=candidate.get("quick", False))
+    except InvalidConfig as error:
+        return {"problems": _problems(error)}
+    return {"plan": plan.json()}
+
+
+def with_candidate(experiment: Any, mesh: Mapping[str, int] | None, remat: str | None) -> Any:
+    """The experiment on another mesh, with another policy of rematerialisation."""
+    if mesh is not None:
+        experiment = replace(experiment, mesh=replace(experiment.mesh, **mesh, devices=None))
+    if remat is not None:
+        model = experiment.model
+        model = partial(model.func, *model.args, **{**model.keywords, "remat": remat})
+        experiment = replace(experiment, model=model)
+    return experiment
+
+
+def _problems(error: InvalidConfig) -> list[list[str]]:
+    return [
+        [each.key, "null" if each.value is None else str(each.value), each.expected, each.hint]
+        for each in error.problems
+    ]
+
+
+def _say(answers: TextIO, **values: Any) -> None:
+    answers.write(json.dumps(values) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
