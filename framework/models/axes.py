@@ -23,6 +23,8 @@ Activations use the same names and
 | `sequence` | tokens or patches of an example |
 | `kv_sequence` | the same inside attention, as keys and values: whole, so that no rule names it |
 | `capacity` | places of an expert |
+| `whole` | any axis that must be in one piece where it is used |
+| `height`, `width` | rows and columns of an image |
 
 Every parameter carries the metadata `axes`, a tuple with one name for each of its dimensions,
 and never the same name twice: a mesh axis can divide only one dimension of an array.
@@ -48,3 +50,5 @@ BATCH = "batch"
 SEQUENCE = "sequence"
 KV_SEQUENCE = "kv_sequence"
 CAPACITY = "capacity"
+WHOLE = "whole"
+IMAGE = (BATCH, "height", "width", CHANNELS_OUT)

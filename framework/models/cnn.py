@@ -4,11 +4,12 @@ import jax
 from flax import nnx
 
 from framework.config import InvalidConfig, PositiveInt, Problem
-from framework.models.axes import CLASSES, EMBED, MLP
+from framework.models.axes import BATCH, CLASSES, EMBED, MLP
 from framework.models.dropout import DropoutRate, optional_dropout
 from framework.models.inputs import Fields, Inputs, image_shape, only_array
 from framework.models.layers import Norm, convolution, head, linear, normalization, normalize
 from framework.models.pool import max_pool
+from framework.parallel import constrain
 
 
 class CNN(nnx.Module):
@@ -51,11 +52,11 @@ class CNN(nnx.Module):
         x = x.reshape(*x.shape[:3], -1)
         for stage in self.stages:
             x = max_pool(stage(x, train=train), 2)
-        x = x.reshape(x.shape[0], -1)
+        x = constrain(x.reshape(x.shape[0], -1), BATCH, EMBED)
         if self.dropout is not None:
             x = self.dropout(x, train=train, rngs=rngs)
         if self.dense is not None:
-            x = nnx.relu(self.dense(x))
+            x = constrain(nnx.relu(self.dense(x)), BATCH, MLP)
             if self.dropout is not None:
                 x = self.dropout(x, train=train, rngs=rngs)
         return self.head(x)

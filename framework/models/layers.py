@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from framework.models.axes import CHANNELS_OUT, KERNEL
+from framework.models.axes import CHANNELS_OUT, IMAGE, KERNEL
 from framework.models.convolve import convolve
+from framework.parallel import constrain
 
 Norm = Literal["batch", "group", "none"]
 Activation = Literal["relu", "gelu", "silu", "tanh"]
@@ -108,7 +109,10 @@ def normalization(
 def normalize(
     layer: nnx.BatchNorm | nnx.GroupNorm | None, x: jax.Array, *, train: bool
 ) -> jax.Array:
-    """Apply `layer`; batch norm uses (and updates) the batch's statistics when training."""
+    """Apply `layer` to the result of a convolution [batch, height, width, channels]; batch norm
+    uses (and updates) the batch's statistics when training.
+    """
+    x = constrain(x, *IMAGE)
     if layer is None:
         return x
     if isinstance(layer, nnx.BatchNorm):

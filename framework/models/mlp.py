@@ -6,11 +6,12 @@ import jax
 from flax import nnx
 
 from framework.config import PositiveInt
-from framework.models.axes import CLASSES, EMBED
+from framework.models.axes import BATCH, CLASSES, EMBED
 from framework.models.axes import MLP as MLP_AXIS
 from framework.models.dropout import DropoutRate, optional_dropout
 from framework.models.inputs import Fields, Inputs, numeric_array, only_array
 from framework.models.layers import Activation, activation_function, head, linear
+from framework.parallel import constrain
 
 
 class MLP(nnx.Module):
@@ -45,8 +46,8 @@ class MLP(nnx.Module):
         x = only_array(inputs)
         x = x.reshape(x.shape[0], -1)
         activate = activation_function(self.activation)
-        for layer in self.layers:
-            x = activate(layer(x))
+        for number, layer in enumerate(self.layers):
+            x = constrain(activate(layer(x)), BATCH, (MLP_AXIS, EMBED)[number % 2])
             if self.dropout is not None:
                 x = self.dropout(x, train=train, rngs=rngs)
         return self.head(x)

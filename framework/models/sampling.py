@@ -11,7 +11,7 @@ def sample(
     temperature: float | jax.Array = 1.0,
     top_k: int | None = None,
     top_p: float | jax.Array | None = None,
-) -> Int[Array, "batch"]:
+) -> Int[Array, " batch"]:
     """One token for each row, drawn from softmax(logits / temperature).
 
     Temperature 0 takes the most probable token. `top_k` keeps so many of the most probable

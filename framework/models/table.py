@@ -6,10 +6,11 @@ import numpy as np
 from flax import nnx
 
 from framework.config import InvalidConfig, NonNegativeInt, PositiveInt, Problem
-from framework.models.axes import CLASSES, EMBED, MLP, VOCAB
+from framework.models.axes import BATCH, CLASSES, EMBED, MLP, VOCAB, WHOLE
 from framework.models.dropout import DropoutRate, optional_dropout
 from framework.models.inputs import Fields, Inputs, describe
 from framework.models.layers import head, linear
+from framework.parallel import constrain
 from framework.spec import Field
 
 
@@ -54,9 +55,9 @@ class TableModel(nnx.Module):
         if self.embedding is not None:
             rows = jnp.concatenate([arrays[name] for name in self.categories], -1)
             rows = rows + np.asarray(self.offsets, np.int32)
-            vectors = jnp.take(self.embedding[...], rows, axis=0)
+            vectors = jnp.take(constrain(self.embedding[...], VOCAB, WHOLE), rows, axis=0)
             parts.append(vectors.reshape(len(vectors), -1))
-        x = self.project(jnp.concatenate(parts, -1))
+        x = constrain(self.project(jnp.concatenate(parts, -1)), BATCH, EMBED)
         for block in self.blocks:
             x = block(x, train=train, rngs=rngs)
         logits: jax.Array = self.head(nnx.relu(self.norm(x)))
@@ -77,10 +78,10 @@ class ResidualBlock(nnx.Module):
 
     def __call__(self, x: jax.Array, *, train: bool, rngs: nnx.Rngs | None) -> jax.Array:
         """[batch, width] to the same."""
-        y = nnx.relu(self.first(self.norm(x)))
+        y = constrain(nnx.relu(self.first(self.norm(x))), BATCH, MLP)
         if self.dropout is not None:
             y = self.dropout(y, train=train, rngs=rngs)
-        return x + self.second(y)
+        return constrain(x + self.second(y), BATCH, EMBED)
 
 
 def _embedding(rows: int, width: int, *, rngs: nnx.Rngs) -> nnx.Param[jax.Array]:

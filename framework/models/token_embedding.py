@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from framework.models.axes import BATCH, EMBED, SEQUENCE, VOCAB
+from framework.models.axes import BATCH, EMBED, SEQUENCE, VOCAB, WHOLE
 from framework.parallel import constrain
 
 SPREAD = 0.02  # of GPT-2: the first scores of tokens are nearly equal
@@ -33,4 +33,4 @@ class TokenEmbedding(nnx.Module):
         return jnp.einsum("bse,ve->bsv", x, self._rows())
 
     def _rows(self) -> jax.Array:
-        return constrain(self.table[...], VOCAB, "whole")
+        return constrain(self.table[...], VOCAB, WHOLE)
