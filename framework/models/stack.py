@@ -1,6 +1,21 @@
 """Equal layers as one module whose variables have a leading axis, run by one scan.
 
 A program of any depth has the code of one layer, and compiles as fast.
+
+Measured: loss and gradient of 4 layers 128 wide on 32 rows of 256 tokens, float32, two CPU cores
+that other programs shared, so that times are the best of a few and good to some percent:
+
+| unroll | remat | seconds, quiet | processor seconds, busy | temporaries |
+|---|---|---|---|---|
+| 1 | none | 2.80 | 2.84 | 923 MB |
+| all | none | 2.24 | 2.48 | 895 MB |
+| 1 | dots_no_batch | 2.13 | 2.45 | 357 MB |
+| 1 | full | 2.21 | 2.40 | 274 MB |
+| all | full | 3.09 | 2.81 | 851 MB |
+
+A loop that stores everything pays for stacking it; one that stores little is as fast as no loop,
+in less than half the memory. Without a loop XLA's CPU compiler does not save the memory that
+rematerialisation is for. So `unroll` is 1, and language models have `remat: dots_no_batch`.
 """
 
 from collections.abc import Callable

@@ -63,7 +63,7 @@ class Transformer(nnx.Module):
         load_balancing: NonNegativeFloat = 0.01,
         router_z_loss: NonNegativeFloat = 0.0,
         attention: AttentionKernel = "auto",
-        remat: Remat = "none",
+        remat: Remat = "dots_no_batch",
         unroll: Unroll = 1,
         *,
         inputs: Fields,

@@ -98,7 +98,7 @@ def gradient(**arguments):
 
 @pytest.fixture(scope="module")
 def plain():
-    return gradient()
+    return gradient(remat="none")
 
 
 @pytest.mark.parametrize(
