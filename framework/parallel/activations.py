@@ -11,7 +11,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import jax
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import AbstractMesh, Mesh, NamedSharding
 
 from framework.parallel.mesh import MeshOptions
 from framework.parallel.rules import partition
@@ -19,7 +19,8 @@ from framework.parallel.rules import partition
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_placing: ContextVar[tuple[MeshOptions, Mesh] | None] = ContextVar("placing", default=None)
+AnyMesh = Mesh | AbstractMesh
+_placing: ContextVar[tuple[MeshOptions, AnyMesh] | None] = ContextVar("placing", default=None)
 
 
 def constrain(x: jax.Array, *axes: str) -> jax.Array:
@@ -49,7 +50,7 @@ def divided(axis: str) -> bool:
     return any(mesh.shape[name] > 1 for name in ((rule,) if isinstance(rule, str) else rule))
 
 
-def placed(function: Callable[P, R], options: MeshOptions, mesh: Mesh) -> Callable[P, R]:
+def placed(function: Callable[P, R], options: MeshOptions, mesh: AnyMesh) -> Callable[P, R]:
     """`function`, inside which `constrain` follows the rules of `options` on `mesh`."""
 
     @wraps(function)

@@ -42,6 +42,7 @@ class Classification:
                 "class": "task=classification",
                 "multi_label": "task=multi_label",
                 "number": "task=regression",
+                "token": "task=language_modeling",
             }[spec.labels.kind]
             expected = f"a task for labels of kind {spec.labels.kind}"
             return [Problem("kind", self.kind, expected, f"choose {wanted}")]

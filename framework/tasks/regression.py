@@ -38,7 +38,8 @@ class Regression:
     def check(self, spec: Spec) -> list[Problem]:
         """Labels that are not numbers; offsets and scales that are not one for each target."""
         if spec.labels.kind != "number":
-            task = {"class": "classification"}.get(spec.labels.kind, spec.labels.kind)
+            names = {"class": "classification", "token": "language_modeling"}
+            task = names.get(spec.labels.kind, spec.labels.kind)
             expected = f"a task for labels of kind {spec.labels.kind}"
             return [
                 Problem("_target_", "framework.tasks.Regression", expected, f"choose task={task}")

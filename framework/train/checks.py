@@ -5,6 +5,7 @@ wrong part does not hide what is wrong between the others.
 """
 
 import inspect
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
@@ -13,12 +14,13 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
+from jax.sharding import AbstractMesh
 
 from framework.config import InvalidConfig, Problem, blame, nearest
 from framework.data import Data
 from framework.data.augment import AcrossExamples
 from framework.models.network import Arrays, Network
-from framework.parallel import DistributedOptions, MeshOptions, start_here
+from framework.parallel import DistributedOptions, MeshOptions, placed, start_here
 from framework.parallel.rules import partition
 from framework.run import RunDirectory
 from framework.train.experiment import Experiment, fitted
@@ -259,6 +261,37 @@ def every_process_has_its_share(
         yield Problem("mesh.devices", mesh.devices, expected, "mesh=data takes them")
 
 
+def activations_divide(
+    network: Network, mesh: MeshOptions, devices: int, data: Data, trainer: Trainer
+) -> Iterable[Problem]:
+    """What the model computes from a batch divides over the axes that the rules give it."""
+    try:
+        shape = {} if mesh.check() else mesh.shape(devices)
+    except InvalidConfig:
+        return  # said by mesh_fits_devices
+    if any(parameters_divide(network, mesh, devices)):
+        return  # one line about an axis is enough
+    rows = data.batch_size // trainer.accumulate
+    if math.prod(shape.values()) == 1 or not shape or rows % mesh.batch_shards(devices):
+        return
+    example = data.splits["train"].gather(np.zeros(1, np.int64))["inputs"]
+    batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((rows, *a.shape[1:]), a.dtype), example)
+
+    def forward(params: Arrays, others: Arrays, inputs: Any) -> Any:
+        module: Any = network.bind(params, others)
+        return module(data.preprocess(inputs), train=False)
+
+    abstract = AbstractMesh(tuple(shape.values()), tuple(shape))
+    try:
+        jax.eval_shape(
+            placed(forward, mesh, abstract), network.shapes, network.other_shapes, batch
+        )
+    except InvalidConfig as error:
+        yield from error.problems
+    except (TypeError, ValueError, LookupError, AttributeError, ZeroDivisionError):
+        return  # said by outputs_fit
+
+
 def parameters_divide(network: Network, mesh: MeshOptions, devices: int) -> Iterable[Problem]:
     """Every parameter divides over the axes that the rules give it."""
     if mesh.check():
@@ -282,7 +315,7 @@ CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (
 )  # fmt: skip
 NETWORK_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (optimizer_fits, outputs_fit)
 DEVICE_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (
-    mesh_fits_devices, every_process_has_its_share, parameters_divide,
+    mesh_fits_devices, every_process_has_its_share, parameters_divide, activations_divide,
 )  # fmt: skip
 
 

@@ -120,7 +120,9 @@ MISTAKES: list[dict[str, str]] = [
     {"mesh.devices=9": "mesh.devices=9: expected at most 8"},
     {"mesh=data mesh.tensor=-1 mesh.rules.batch=dat": "did you mean 'data'?",
      "": "mesh.tensor=-1: expected at most one axis of -1"},
-    {"mesh=fsdp mesh.replicate_if_uneven=[] model.widths=[12]": "an axis that divides mlp=12"},
+    {"mesh=fsdp_tensor mesh.replicate_if_uneven=[] model.widths=[9]": "an axis that divides mlp=9"},
+    {"task=language_modeling": "choose data that are text"},
+    {"model=transformer model.widths=null": "model.widths"},
     {   # metrics, splits and parts that do not go together
         "checkpoint.metric=acuracy": "expected a metric of the task; did you mean 'accuracy'?",
         "trainer.early_stopping={metric:loss}": "trainer.early_stopping.metric=loss: expected a",
@@ -162,6 +164,37 @@ def test_each_mistake_is_a_line(mistakes: dict[str, str], command: Command, tmp_
     assert "Traceback" not in ended.err
     assert ended.out == ""
     assert not list(tmp_path.iterdir())
+
+
+OF_TEXT = {
+    "mesh=sequence mesh.sequence=4 data.sequence_length=30": "an axis that divides sequence=30 of",
+    "model=transformer_moe mesh=expert mesh.expert=8 mesh.fsdp=1 model.experts=6": "an axis that divides expert=6 of blocks/feed_forward",
+    "mesh=fsdp_tensor mesh.tensor=8": "an axis that divides heads=4 of blocks/attention",
+    "mesh=sequence mesh.rules.sequence=seqence": "did you mean 'sequence'?",
+    "model.heads=3": "model.width=128: expected a multiple of heads=3",
+    "model.kv_heads=3": "model.kv_heads=3: expected a divisor of heads=4",
+    "task=classification": "task.kind=multi_class: expected a task for labels of kind token",
+    "task=regression": "choose task=language_modeling",
+    "model=cnn": "expected images",
+    "model.remat=ful": "model.remat=ful: expected 'none', 'full', 'dots' or 'dots_no_batch'",
+}
+
+
+@pytest.mark.parametrize("words", OF_TEXT)
+def test_each_mistake_about_text_is_a_line(
+    words: str, command: Command, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("text")
+    for page in range(4):
+        (folder / f"{page}.txt").write_text("A rose is a rose is a rose. " * 60)
+    ended = command(
+        "experiment=shakespeare", f"data.path={folder}", "data.sequence_length=32",
+        "data.batch_size=16", *words.split(),
+    )  # fmt: skip
+    assert ended.code == 2, ended
+    assert OF_TEXT[words] in ended.err
+    assert "nothing was started" in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_a_model_for_other_inputs(command: Command) -> None:

@@ -197,7 +197,7 @@ def test_batches_divide_over_the_mesh_and_the_microbatches() -> None:
 
 def test_a_run_goes_on_with_its_own_data(tmp_path: Path) -> None:
     run = RunOptions(dir=tmp_path)
-    RunDirectory(tmp_path).begin({"seed": 0}, [], {}, {"fingerprint": "a" * 64})
+    RunDirectory(tmp_path).begin({"seed": 0}, [], {}, {"fingerprint": "a" * 64}, {})
     same, other = (replace(DATA, fingerprint=letter * 64) for letter in "ab")
     assert said(checks.data_are_the_same(run, "x", same)) == []
     (line,) = said(checks.data_are_the_same(run, "x", other))
@@ -209,3 +209,14 @@ def test_a_run_goes_on_with_its_own_data(tmp_path: Path) -> None:
 def test_parts_of_a_users_own_need_no_checks_of_their_own() -> None:
     assert said(checks.schedule_fits(SimpleNamespace(), Trainer(steps=3))) == []
     assert said(checks.check_parts(parts(model=partial(CNN, channels=(4,), dense=None)))) == []
+
+
+def test_what_a_model_computes_must_divide_too() -> None:
+    network = checks.fitted(partial(CNN, channels=(4,), dense=None), DATA.spec.inputs, 10)
+    for devices, lines in ((3, 0), (4, 1)):
+        options = MeshOptions(tensor=devices, rules={"height": "tensor"})
+        found = said(checks.activations_divide(network, options, devices, DATA, Trainer(steps=3)))
+        assert len(found) == lines
+    assert (
+        "mesh.rules.height=tensor: expected an axis that divides height=6 of an activ" in found[0]
+    )
