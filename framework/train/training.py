@@ -8,6 +8,7 @@ from typing import Any
 from framework.data import WorkerLost, on_mesh, training_batches
 from framework.parallel import batch_putter, by_first, is_first, process_rows, several
 from framework.train import steps_per_call
+from framework.train.arithmetic import Utilisation
 from framework.train.checks import intervals
 from framework.train.listeners.interruption import REASON, interruptible
 from framework.train.listeners.profile import ProfileWindow
@@ -54,8 +55,15 @@ def train(
         experiment.checkpoint.every,
         extra=lambda: {EARLY_STOPPING: stopping.remember()} if stopping else {},
     )
+    utilisation = Utilisation.of(experiment, setting.program)
+
+    def after_first() -> None:
+        if experiment.checkpoint.every:
+            setting.checkpoints.warm_up()
+        utilisation.learn()
+
     loop.listeners = [
-        Scalars(setting.tracker, trainer.log_every, experiment.data.batch_size, progress.hear),
+        Scalars(setting.tracker, trainer.log_every, utilisation.speed, progress.hear),
         progress,
         *([stopping] if stopping else []),
         *([ProfileWindow(trainer.profile, setting.directory.path / "events")]
@@ -63,7 +71,7 @@ def train(
         Watch(loop, experiment.evaluation.every, experiment.evaluation.split,
               lambda state: _watched(setting, state)),
         saving,
-        Start(setting.checkpoints.warm_up if experiment.checkpoint.every else lambda: None),
+        Start(after_first),
         *listeners,
     ]  # fmt: skip
     if stopping and memory and EARLY_STOPPING in memory:

@@ -82,8 +82,10 @@ class Progress:
 
     def _shown(self) -> str:
         values = self._values
+        unit = "tokens" if "tokens_per_second" in values else "examples"
+        utilisation = f"  MFU {values['mfu']:.1%}" if "mfu" in values else ""
         return (
             f"loss {values['loss']:.4f}  learning rate {values['learning_rate']:.2e}  "
             f"{values['steps_per_second']:.1f} steps/s  "
-            f"{values['examples_per_second']:,.0f} examples/s"
+            f"{values[f'{unit}_per_second']:,.0f} {unit}/s{utilisation}"
         )

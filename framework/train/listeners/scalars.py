@@ -19,12 +19,13 @@ class Scalars:
     """Sends loss, rates, norms, speed, waiting and memory to the tracker every `every` steps.
 
     Attributes:
+        speed: steps a second to what is logged of it.
         hear: told the same values, e.g. the progress bar.
     """
 
     tracker: Tracker
     every: int
-    batch_size: int
+    speed: Callable[[float], Mapping[str, float]]
     hear: Hear
     _pending: tuple[int, Metrics, dict[str, float]] | None = None
     _since: float = field(default_factory=time.perf_counter)
@@ -40,8 +41,7 @@ class Scalars:
         now = time.perf_counter()
         seconds = now - self._since
         speed = {
-            "examples_per_second": self._steps * self.batch_size / seconds,
-            "steps_per_second": self._steps / seconds,
+            **self.speed(self._steps / seconds),
             "data_wait_share": self._waited / seconds,
             **device_memory(),
         }

@@ -74,19 +74,22 @@ def on(mesh: MeshOptions, sizes: Sizes) -> MeshOptions:
     return replace(mesh, **changed)
 
 
-def obstacle(experiment: Experiment, network: Network, sizes: Sizes) -> str | None:
-    """Why the experiment cannot be laid out over a mesh of these sizes; None where it can."""
+def obstacle(experiment: Experiment, network: Network, sizes: Sizes) -> tuple[str, str] | None:
+    """Why the experiment cannot be laid out over a mesh of these sizes, and the numbers; None
+    where it can.
+    """
     options = on(experiment.mesh, sizes)
     shards = options.batch_parts(sizes) * experiment.trainer.accumulate
-    if experiment.data.batch_size % shards:
-        return f"data.batch_size={experiment.data.batch_size} does not divide by {shards}"
+    size = experiment.data.batch_size
+    if size % shards:
+        return "data.batch_size does not divide", f"{size} by {shards}"
     length = _sequence_length(experiment)
     if length is not None and length % sizes["sequence"]:
-        return f"sequences of {length} do not divide by {sizes['sequence']}"
+        return "sequences do not divide", f"{length} by {sizes['sequence']}"
     return _uneven(network, options, sizes)
 
 
-def _uneven(network: Network, options: MeshOptions, sizes: Sizes) -> str | None:
+def _uneven(network: Network, options: MeshOptions, sizes: Sizes) -> tuple[str, str] | None:
     for path, array in network.shapes.items():
         names = network.axes.get(path, ())
         if len(names) != len(array.shape):
@@ -95,7 +98,7 @@ def _uneven(network: Network, options: MeshOptions, sizes: Sizes) -> str | None:
             partition(path, array.shape, names, options, sizes)
         except InvalidConfig as error:
             problem = error.problems[0]
-            return f"{problem.key}: expected {problem.expected}"
+            return f"{problem.key} does not divide", problem.expected
     return None
 
 

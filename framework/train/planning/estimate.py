@@ -16,9 +16,9 @@ from framework.parallel import build_mesh, state_shardings
 from framework.parallel.chips import Chip
 from framework.parallel.operations import operations
 from framework.parallel.roofline import compute_seconds
+from framework.train.arithmetic import abstract_batch, tokens_per_step
 from framework.train.experiment import Experiment
 from framework.train.planning.candidates import Candidate, Sizes, on
-from framework.train.planning.measure import abstract_batch, tokens_per_step
 from framework.train.planning.worker import with_candidate
 from framework.train.state import TrainState, as_arrays, initialiser
 
@@ -38,6 +38,11 @@ class Estimate:
     state: int
     kept: int
     seconds: float
+
+    @property
+    def resident(self) -> int:
+        """Bytes that are there at once at the end of the forward pass, at the least."""
+        return self.state + self.kept
 
 
 @dataclass(frozen=True)

@@ -5,26 +5,24 @@ import os
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import jax
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 
-from framework.data import training_batches
 from framework.parallel import build_mesh
 from framework.parallel.chips import Chip, chip_of
 from framework.parallel.collectives import Collective, collectives
 from framework.parallel.memory_traffic import moved
-from framework.parallel.operations import operations, traced
+from framework.parallel.operations import operations
 from framework.parallel.roofline import Roofline, compute_seconds, interconnect_seconds
-from framework.parallel.rules import batch_partition
+from framework.train.arithmetic import abstract_batch, model_operations, tokens_per_step
 from framework.train.experiment import Experiment
 from framework.train.planning.plan import Exchange, Memory, Plan, Speed
-from framework.train.program import Program
 from framework.train.state import TrainState
-from framework.train.step import Batch, make_predict
+from framework.train.step import Batch
 
 _UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SIZE = r"([\d.]+)\s?([KMGT]?)"
@@ -81,7 +79,7 @@ def measure(
         parameters=sum(math.prod(leaf.shape) for leaf in state.params.values()),
         memory=replace(_given(state, batch), capacity=_capacity(first, chip)),
         operations={
-            "model": model_operations(experiment, program, batch),
+            "model": model_operations(experiment, program),
             "hardware": operations(step.jaxpr),
         },
         seconds=seconds,
@@ -89,45 +87,9 @@ def measure(
     )
     if compiled is None:
         wanted = _wanted(refusal or "", plan.memory.state)
-        memory = replace(plan.memory, wanted=wanted)
+        memory = replace(plan.memory, needed=wanted, refused=True)
         return replace(plan, memory=memory, failure=(refusal or "").splitlines()[0])
     return _compiled(plan, compiled, mesh, chip)
-
-
-def model_operations(experiment: Experiment, program: Program, batch: Batch) -> dict[str, float]:
-    """Operations that a step needs: its forward pass, and twice that for the backward pass.
-
-    What rematerialisation does again is not among them. The convention of PaLM (arXiv:2204.02311,
-    appendix B); attention counts whole, also where half of it is masked.
-    """
-    state = program.abstract_state(experiment.values())
-    forward = make_predict(program.network, program.precision)
-    found = traced(forward, state.params, state.model_state, state.values, batch)
-    return {kind: 3 * count for kind, count in found.items()}
-
-
-def abstract_batch(experiment: Experiment, mesh: Mesh) -> Batch:
-    """Shapes, types and shardings of a training batch, from two examples of the data."""
-    data = replace(experiment.data, batch_size=2, workers=0)
-    batches = training_batches(data, seed=0, prefetch=0)
-    example = next(batches)
-    sharding = NamedSharding(mesh, batch_partition(experiment.mesh))
-    size = experiment.data.batch_size
-
-    def abstract(array: Any) -> jax.ShapeDtypeStruct:
-        dtype = jax.dtypes.canonicalize_dtype(array.dtype)
-        return jax.ShapeDtypeStruct((size, *array.shape[1:]), dtype, sharding=sharding)
-
-    found: Batch = jax.tree.map(abstract, example)
-    return found
-
-
-def tokens_per_step(experiment: Experiment) -> int | None:
-    """Places of the sequences of a batch, padding included; None where there are none."""
-    spec = experiment.data.spec
-    if spec.labels.kind != "token" or not isinstance(spec.inputs, Mapping):
-        return None
-    return experiment.data.batch_size * spec.inputs["tokens"].shape[0]
 
 
 def _given(state: TrainState, batch: Batch) -> Memory:
@@ -172,13 +134,15 @@ def _compiled(plan: Plan, compiled: Any, mesh: Mesh, chip: Chip | None) -> Plan:
     kept = max(stats.output_size_in_bytes - stats.alias_size_in_bytes, 0)
     given, temporaries = stats.argument_size_in_bytes, stats.temp_size_in_bytes
     code = stats.generated_code_size_in_bytes
+    total, peak = given + kept + temporaries + code, getattr(stats, "peak_memory_in_bytes", None)
     memory = replace(
         plan.memory,
         given=given,
         temporaries=temporaries,
         code=code,
-        total=given + kept + temporaries + code,
-        peak=getattr(stats, "peak_memory_in_bytes", None),
+        total=total,
+        peak=peak,
+        needed=peak if plan.platform == "tpu" and peak else total,
     )
     text = compiled.as_text()
     found = collectives(text, mesh)

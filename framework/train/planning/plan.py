@@ -15,9 +15,12 @@ class Memory:
         temporaries: activations and temporaries.
         code: of the program.
         total: given, temporaries, code, and results that take nothing's place.
-        peak: what the compiler calls the peak; on TPUs it lies below given + temporaries.
-        wanted: where the program was refused, what it asked for.
+        peak: what the compiler calls the peak.
+        needed: what is compared with the capacity: where the program was refused, what it
+            asked for; on TPUs the peak, as their compiler's temporaries count what is reused
+            several times; elsewhere the total.
         capacity: of the device; on CPUs, its share of the machine's memory.
+        refused: whether the compiler found that it does not fit.
     """
 
     parameters: int
@@ -30,8 +33,9 @@ class Memory:
     code: int | None = None
     total: int | None = None
     peak: int | None = None
-    wanted: int | None = None
+    needed: int | None = None
     capacity: int | None = None
+    refused: bool = False
 
     @property
     def state(self) -> int:
@@ -39,18 +43,13 @@ class Memory:
         return self.parameters + self.optimizer + self.average + self.others
 
     @property
-    def needed(self) -> int | None:
-        """What the program takes, or would have taken."""
-        return self.wanted if self.wanted is not None else self.total
-
-    @property
     def fits(self) -> bool | None:
         """Whether the program fits; None where the device's memory is not known."""
-        if self.wanted is not None:
+        if self.refused:
             return False
-        if self.total is None or self.capacity is None:
+        if self.needed is None or self.capacity is None:
             return None
-        return self.total <= self.capacity
+        return self.needed <= self.capacity
 
 
 @dataclass(frozen=True)

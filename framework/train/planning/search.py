@@ -1,5 +1,6 @@
 """Every mesh and policy of rematerialisation: bounded by arithmetic, the best compiled, ranked."""
 
+import itertools
 import threading
 import time
 from collections import Counter
@@ -35,11 +36,15 @@ class Ranking:
 
     Attributes:
         compiled: candidate and plan.
-        skipped: candidate and why it was not compiled.
+        skipped: candidate, why it was not compiled, and the numbers.
     """
 
     compiled: list[tuple[Candidate, Plan]] = field(default_factory=list)
-    skipped: list[tuple[Candidate, str]] = field(default_factory=list)
+    skipped: list[tuple[Candidate, str, str]] = field(default_factory=list)
+
+    def skip(self, candidate: Candidate, reason: str, detail: str = "") -> None:
+        """Notes why a candidate was not compiled."""
+        self.skipped.append((candidate, reason, detail))
 
     def best(self) -> list[tuple[Candidate, Plan]]:
         """Those that fit, or may fit, the fastest first."""
@@ -97,30 +102,32 @@ def _worth_compiling(
 ) -> list[tuple[Candidate, Estimate]]:
     """Candidates by their estimated time; those that cannot be are skipped with the reason."""
     estimator = Estimator(experiment, chip)
-    worth: list[tuple[Candidate, Estimate]] = []
+    worth: dict[str | None, list[tuple[Candidate, Estimate]]] = {}
     for sizes in meshes(experiment, devices, slices):
-        reason = obstacle(experiment, estimator.network, sizes)
-        state = None if reason else estimator.state_bytes(sizes)
-        if state is not None and chip is not None and state > chip.memory:
-            reason = f"the state alone takes {size(state)} of {size(chip.memory)}"
+        reason = obstacle(experiment, estimator.network, sizes) or ("", "")
+        state = 0 if reason[0] else estimator.state_bytes(sizes)
+        if chip is not None and state > chip.memory:
+            reason = "the state alone does not fit", f"{size(state)} of {size(chip.memory)}"
         for remat in policies(experiment):
             candidate = Candidate(sizes, remat)
-            if reason is not None:
-                ranking.skipped.append((candidate, reason))
+            if reason[0]:
+                ranking.skip(candidate, *reason)
                 continue
             estimate = estimator.of(candidate)
-            resident = estimate.state + estimate.kept
-            if chip is not None and resident > _HOPELESS * chip.memory:
-                kept = f"the state and what the layers keep take about {size(resident)}"
-                ranking.skipped.append((candidate, f"{kept} of {size(chip.memory)}"))
+            if chip is not None and estimate.resident > _HOPELESS * chip.memory:
+                detail = f"about {size(estimate.resident)} of {size(chip.memory)}"
+                ranking.skip(candidate, "the state and what layers keep do not fit", detail)
             else:
-                worth.append((candidate, estimate))
+                worth.setdefault(remat, []).append((candidate, estimate))
 
     def order(each: tuple[Candidate, Estimate]) -> tuple[bool, float]:
-        resident = each[1].state + each[1].kept
-        return chip is not None and resident > chip.memory, each[1].seconds
+        return chip is not None and each[1].resident > chip.memory, each[1].seconds
 
-    return sorted(worth, key=order)
+    # The best of each policy, then the second of each, as arithmetic cannot tell which is faster.
+    columns = [sorted(each, key=order) for each in worth.values()]
+    turns = itertools.zip_longest(*columns)
+    queue = [each for turn in turns for each in turn if each is not None]
+    return sorted(queue, key=lambda each: order(each)[0])
 
 
 def _compile_all(
@@ -138,10 +145,8 @@ def _compile_all(
                 worse = next((c for c, e in refused if _no_better(candidate, estimate, c, e)), None)
                 if worse is None:
                     return candidate, estimate
-                which = f"{shown_mesh(worse.mesh)}, {worse.remat}" if worse.remat else (
-                    shown_mesh(worse.mesh)
-                )  # fmt: skip
-                ranking.skipped.append((candidate, f"keeps no less than {which}: does not fit"))
+                reason = "keeps no less than one that does not fit"
+                ranking.skip(candidate, reason, shown_mesh(worse.mesh))
         return None
 
     def work(compiler: Compiler) -> None:
@@ -153,9 +158,9 @@ def _compile_all(
                     seconds=max(deadline - time.monotonic(), 0.1),
                 )  # fmt: skip
             except InvalidConfig as error:
-                ranking.skipped.append((candidate, str(error)))
+                ranking.skip(candidate, str(error))
             except CompilerFailed as error:
-                ranking.skipped.append((candidate, str(error).splitlines()[0]))
+                ranking.skip(candidate, str(error).splitlines()[0])
                 return  # its process is gone
             else:
                 ranking.compiled.append((candidate, plan))
@@ -167,7 +172,8 @@ def _compile_all(
         thread.start()
     for thread in threads:
         thread.join()
-    ranking.skipped += [(candidate, "no time was left to compile it") for candidate, _ in waiting]
+    for candidate, _ in waiting:
+        ranking.skip(candidate, "no time was left to compile it")
 
 
 def _no_better(one: Candidate, own: Estimate, other: Candidate, known: Estimate) -> bool:
@@ -216,7 +222,7 @@ def _print(console: Console, experiment: Experiment, ranking: Ranking, shown: in
             duration(speed.expected) if speed else "",
             duration(speed.bound) if speed else "",
             f"{speed.mfu:.1%}" if speed else "",
-            size(plan.memory.total or 0),
+            size(plan.memory.needed or 0),
             speed.limit if speed else "",
         )
     if best:
@@ -225,12 +231,12 @@ def _print(console: Console, experiment: Experiment, ranking: Ranking, shown: in
         console.print("No candidate fits.")
     misfits = [each for each in ranking.compiled if each[1].memory.fits is False]
     console.print(f"\nCompiled: {len(best)} that fit, {len(misfits)} that do not. Skipped:")
-    reasons = Counter(reason for _, reason in ranking.skipped)
-    for reason, count in reasons.most_common(shown):
-        example = next(c for c, r in ranking.skipped if r == reason)
-        console.print(f"  {count:4} {reason} ({shown_mesh(example.mesh)})", highlight=False)
-    if len(reasons) > shown:
-        console.print(f"       … and {len(reasons) - shown} more reasons, in the JSON file")
+    reasons = Counter(reason for _, reason, _ in ranking.skipped)
+    for reason, count in reasons.most_common():
+        example, detail = next((c, d) for c, r, d in ranking.skipped if r == reason)
+        shape = shown_mesh(example.mesh) + (f", {example.remat}" if example.remat else "")
+        numbers = f"{shape}: {detail}" if detail else shape
+        console.print(f"  {count:4} {reason} (as {numbers})")
 
 
 def _json(
@@ -249,7 +255,7 @@ def _json(
         "ranked": [listed(*each) for each in best],
         "does_not_fit": [listed(*each) for each in misfits],
         "skipped": [
-            {"override": candidate.override(experiment), "reason": reason}
-            for candidate, reason in ranking.skipped
+            {"override": candidate.override(experiment), "reason": reason, "detail": detail}
+            for candidate, reason, detail in ranking.skipped
         ],
     }

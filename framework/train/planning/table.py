@@ -31,22 +31,17 @@ def print_plan(console: Console, plan: Plan) -> None:
 def verdict(plan: Plan) -> str:
     """Fits or does not fit, and by how much."""
     memory = plan.memory
-    if memory.fits is None:
+    if memory.needed is None or memory.capacity is None:
+        if memory.refused:
+            return f"[red]does not fit[/red]: {plan.failure}"
         return "Whether it fits cannot be said: the memory of this device is not in the table."
-    assert memory.needed is not None
-    whose = (
-        "a device's share of this machine's memory, a bound only"
-        if plan.platform == "cpu"
-        else "the device's memory"
-    )
-    if memory.capacity is None:
-        return f"[red]does not fit[/red]: {size(memory.needed)} wanted"
-    left = memory.capacity - memory.needed
+    whose = "this machine's memory for each" if plan.platform == "cpu" else "the device's memory"
     share = f"{memory.needed / memory.capacity:.0%} of {size(memory.capacity)}, {whose}"
+    left = memory.capacity - memory.needed
     if memory.fits:
         return f"[green]fits[/green], with {size(left)} to spare ({share})"
-    if left > 0:
-        return f"[red]does not fit[/red]: the compiler refuses it ({plan.failure})"
+    if left > 0:  # the compiler keeps some of the memory for itself
+        return f"[red]does not fit[/red]: {size(memory.needed)} wanted ({plan.failure})"
     return f"[red]does not fit[/red], by {size(-left)} ({share})"
 
 
@@ -125,9 +120,10 @@ def _memory(memory: Memory) -> Rows:
         yield "program", size(memory.code or 0), ""
         yield "in all", size(memory.total or 0), ""
         if memory.peak is not None:
-            yield "peak, by the compiler", size(memory.peak), "at any one time; on TPUs below that"
-    if memory.wanted is not None:
-        yield "wanted by the program", size(memory.wanted), ""
+            note = "what must fit" if memory.needed == memory.peak else ""
+            yield "peak, by the compiler", size(memory.peak), note
+    if memory.refused and memory.needed is not None:
+        yield "wanted by the program", size(memory.needed), "the compiler refused it"
 
 
 def _types(found: Mapping[str, Mapping[str, float]]) -> str:

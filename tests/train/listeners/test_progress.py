@@ -35,6 +35,12 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     ]
 
 
+def test_tokens_and_utilisation_where_they_are_known() -> None:
+    progress, file = shown(terminal=False)
+    progress.hear(20, {**VALUES, "tokens_per_second": 64000.0, "mfu": 0.412})
+    assert "10.0 steps/s  64,000 tokens/s  MFU 41.2%  8 s left" in file.getvalue()
+
+
 def test_plain_lines_do_not_come_faster_than_can_be_read() -> None:
     progress, file = shown(terminal=False)
     progress.line_seconds = 60.0
