@@ -56,16 +56,20 @@ class Optimizer:
         return problems
 
     def transformation(
-        self, factor: float | jax.Array, params: Mapping[str, Any]
+        self,
+        factor: float | jax.Array,
+        params: Mapping[str, Any],
+        axes: Mapping[str, tuple[str, ...]] | None = None,
     ) -> optax.GradientTransformation:
         """The Optax transformation at a schedule's `factor`; its state does not depend on it.
 
         Call it inside the compiled step, where the values are traced, and once for `init`.
-        `params` is the flat dictionary of parameters; only its paths are read.
+        `params` is the flat dictionary of parameters; only its paths are read. `axes` has the
+        names of their dimensions, for rules that tell matrices from stacks of them.
         """
         decayed = {path: not matches(self.no_decay, path) for path in params}
         parts = [
-            self.rule(),
+            self.rule(axes or {}),
             _decay(self.weight_decay, decayed),
             optax.scale(-self.learning_rate * factor),
         ]

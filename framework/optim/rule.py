@@ -1,6 +1,6 @@
 """An update rule: an Optax transformation and its constants, as a hashable value."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -48,9 +48,12 @@ class Rule:
             raise _no_rule(rule, f"it returns {type(transformation).__name__}")
         return rule
 
-    def __call__(self) -> optax.GradientTransformation:
-        """The transformation."""
-        return self.factory(**dict(self.arguments))
+    def __call__(
+        self, axes: Mapping[str, tuple[str, ...]] | None = None
+    ) -> optax.GradientTransformation:
+        """The transformation; a factory with an argument `axes` is given parameters' axis names."""
+        named = {"axes": axes or {}} if "axes" in parameters_of(self.factory) else {}
+        return self.factory(**dict(self.arguments), **named)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments)

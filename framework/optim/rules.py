@@ -1,6 +1,8 @@
 """Update rules that take more than one Optax transformation; the others are Optax's own."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated
 
 import jax
@@ -12,6 +14,7 @@ from pydantic import Field
 from framework.config import NonNegativeFloat, PositiveFloat, PositiveInt
 from framework.optim.split import Parameters, split
 
+STACKS = (("layers",), ("expert",))
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -51,20 +54,27 @@ def muon(
     b2: Decay = 0.95,
     eps: PositiveFloat = 1e-8,
     rms: NonNegativeFloat = 0.2,
+    *,
+    axes: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> optax.GradientTransformation:
     """Muon: orthogonalized momentum for matrices, Adam for everything else.
 
     Keller Jordan et al. 2024, with the scale of arXiv:2502.16982: each matrix's update has
     root mean square `rms`, about that of Adam, so that one learning rate fits both. A
     convolution's kernel counts as a matrix from its window and input channels to its output
-    channels. Vectors, and parameters whose path matches one of `adam` (embeddings and the last
-    layer), go to Adam.
+    channels, a projection's from `embed` to all its other axes or from all of them to `embed`.
+    A stack of layers or experts is as many matrices. Vectors, and parameters whose path matches
+    one of `adam` (embeddings and the last layer), go to Adam. The framework gives `axes`, the
+    names of each parameter's dimensions.
     """
     patterns = [re.compile(pattern) for pattern in adam]
 
     def label(path: str, value: jax.Array) -> str:
-        by_adam = value.ndim < 2 or any(pattern.search(path) for pattern in patterns)
-        return "adam" if by_adam else "muon"
+        vector = len(_own(value.ndim, axes.get(path, ()))) < 2
+        return "adam" if vector or any(p.search(path) for p in patterns) else "muon"
+
+    def matrices_of(values: Parameters) -> dict[str, MuonDimensionNumbers]:
+        return {path: _matrix(value.ndim, axes.get(path, ())) for path, value in values.items()}
 
     matrices = optax.chain(
         scale_by_muon(
@@ -72,16 +82,20 @@ def muon(
             nesterov=nesterov,
             ns_steps=ns_steps,
             eps=eps,
-            weight_dimension_numbers=_matrices,
+            weight_dimension_numbers=matrices_of,
         ),
-        scale_by_shape(weight_dimension_numbers=_matrices, consistent_rms=rms),
+        scale_by_shape(weight_dimension_numbers=matrices_of, consistent_rms=rms),
     )
     return split({"muon": matrices, "adam": optax.scale_by_adam(b1=b1, b2=b2, eps=eps)}, label)
 
 
-def _matrices(values: Parameters) -> dict[str, MuonDimensionNumbers]:
-    """How each array is read as a matrix: the last dimension is the output."""
-    return {
-        path: MuonDimensionNumbers(tuple(range(value.ndim - 1)), value.ndim - 1)
-        for path, value in values.items()
-    }
+def _own(dimensions: int, names: tuple[str, ...]) -> tuple[int, ...]:
+    """The dimensions of one layer's or expert's array, without those that stack several."""
+    return tuple(i for i in range(dimensions) if names[i : i + 1] not in STACKS)
+
+
+def _matrix(dimensions: int, names: tuple[str, ...]) -> MuonDimensionNumbers:
+    """Which dimensions are the input of a linear map, and which its output."""
+    own = _own(dimensions, names)
+    inputs = 1 if names and names[own[0]] == "embed" else len(own) - 1
+    return MuonDimensionNumbers(own[:inputs], own[inputs:])

@@ -76,7 +76,7 @@ def initialiser(
         model_key, step_key = jax.random.split(jax.random.key(seed))
         params, model_state = network.initialise(model_key)
         params = cast(params, precision.parameter)
-        transformation = values.optimizer.transformation(jnp.float32(1), params)
+        transformation = values.optimizer.transformation(jnp.float32(1), params, network.axes)
         return TrainState(
             step=jnp.int32(0),
             key=step_key,

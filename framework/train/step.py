@@ -21,7 +21,7 @@ Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 def make_step(network: Network, precision: Precision, *, steps: int, accumulate: int = 1) -> Step:
     """The training step of `network` in a run of `steps`, over `accumulate` microbatches."""
 
-    auxiliary = network.auxiliary
+    auxiliary, axes = network.auxiliary, network.axes
 
     def loss_function(
         params: dict[str, jax.Array], model_state: dict[str, jax.Array], values: Values,
@@ -77,7 +77,7 @@ def make_step(network: Network, precision: Precision, *, steps: int, accumulate:
             state, batch, jax.random.fold_in(state.key, state.step)
         )
         factor = state.values.schedule(state.step, steps)
-        transformation = optimizer.transformation(factor, state.params)
+        transformation = optimizer.transformation(factor, state.params, axes)
         updates, opt_state = transformation.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics |= {

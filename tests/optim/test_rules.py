@@ -78,3 +78,23 @@ def test_muon_by_path():
     adam = updates_of(optax.scale_by_adam(b1=0.9, b2=0.95))
     np.testing.assert_allclose(updates["linear/kernel"], adam["linear/kernel"], rtol=1e-5)
     assert not np.allclose(updates["head/kernel"], adam["head/kernel"], rtol=0.1)
+
+
+def test_muon_takes_a_stack_of_layers_as_as_many_matrices():
+    axes = {
+        "query/kernel": ("layers", "embed", "heads", "head_dim"),
+        "output/kernel": ("layers", "heads", "head_dim", "embed"),
+        "norm/scale": ("layers", "embed"),
+    }
+    shapes = {"query/kernel": (3, 8, 2, 4), "output/kernel": (3, 2, 4, 8), "norm/scale": (3, 8)}
+    params = {path: random(*shape) for path, shape in shapes.items()}
+    stacked = muon(axes=axes)
+    updates, _ = stacked.update(params, stacked.init(params), params)
+    for layer in range(3):
+        single = {path: value[layer].reshape(8, -1) for path, value in params.items()}
+        single["norm/scale"] = params["norm/scale"][layer]
+        one = muon()
+        expected, _ = one.update(single, one.init(single), single)
+        for path, value in expected.items():
+            found = np.asarray(updates[path][layer]).reshape(value.shape)
+            np.testing.assert_allclose(found, value, rtol=1e-4, atol=1e-5, err_msg=path)
