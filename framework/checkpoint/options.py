@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from framework.config import NonNegativeInt, PositiveInt
+from framework.stats import Direction, higher_is_better
 
 
 @dataclass(frozen=True)
@@ -14,21 +14,22 @@ class CheckpointOptions:
     the `keep_best` best by `metric` (None: the newest only).
 
     `metric` is a name of the metrics given to `Checkpoints.save`; a checkpoint that has no such
-    metric, or a NaN, is never a best one. Among equals the newest counts as the better.
+    metric, or a NaN, is never a best one. Among equals the newest counts as the better. With
+    `mode=auto` the name says whether more of it is better (`accuracy`) or less (`log_loss`).
     """
 
     every: PositiveInt | None = 1000
     keep_latest: PositiveInt = 2
     keep_best: NonNegativeInt = 1
     metric: str | None = None
-    mode: Literal["max", "min"] = "max"
+    mode: Direction = "auto"
 
     def score(self, metrics: Mapping[str, float]) -> float | None:
         """The number to maximise, or None where these metrics have none."""
         value = metrics.get(self.metric) if self.metric else None
         if value is None or math.isnan(value):
             return None
-        return float(value) if self.mode == "max" else -float(value)
+        return float(value) if higher_is_better(self.metric or "", self.mode) else -float(value)
 
 
 def ranked(scores: Mapping[int, float | None]) -> list[int]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from framework.config import Fraction, NonNegativeInt, PositiveInt
+from framework.stats import Direction
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,7 @@ class EarlyStopping:
 
     metric: str = "log_loss"
     patience: PositiveInt = 5
-    mode: Literal["min", "max", "auto"] = "auto"
+    mode: Direction = "auto"
 
 
 @dataclass(frozen=True)

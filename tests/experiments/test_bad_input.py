@@ -168,7 +168,8 @@ def test_each_mistake_is_a_line(mistakes: dict[str, str], command: Command, tmp_
 
 OF_TEXT = {
     "mesh=sequence mesh.sequence=4 data.sequence_length=30": "an axis that divides sequence=30 of",
-    "model=transformer_moe mesh=expert mesh.expert=8 mesh.fsdp=1 model.experts=6": "an axis that divides expert=6 of blocks/feed_forward",
+    "model=transformer_moe mesh=expert mesh.expert=8 mesh.fsdp=1 model.experts=6":
+        "an axis that divides expert=6 of blocks/feed_forward",
     "mesh=fsdp_tensor mesh.tensor=8": "an axis that divides heads=4 of blocks/attention",
     "mesh=sequence mesh.rules.sequence=seqence": "did you mean 'sequence'?",
     "model.heads=3": "model.width=128: expected a multiple of heads=3",
@@ -177,7 +178,7 @@ OF_TEXT = {
     "task=regression": "choose task=language_modeling",
     "model=cnn": "expected images",
     "model.remat=ful": "model.remat=ful: expected 'none', 'full', 'dots' or 'dots_no_batch'",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("words", OF_TEXT)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from framework.stats import higher_is_better
 from framework.train.loop import Loop, Moment
 from framework.train.options import EarlyStopping
 from framework.train.state import TrainState
@@ -79,11 +80,3 @@ class StopEarly:
                 f"{self.options.metric} of {self.split} has not {best} "
                 f"for {self.evaluations_since} evaluations"
             )
-
-
-def higher_is_better(metric: str, mode: str = "auto") -> bool:
-    """Whether more of `metric` is better; losses and errors are the ones where less is."""
-    if mode != "auto":
-        return mode == "max"
-    lower = ("loss", "error", "brier", "perplexity", "divergence")
-    return not any(word in metric for word in lower)

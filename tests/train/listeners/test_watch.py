@@ -2,9 +2,7 @@
 
 import math
 
-import pytest
-
-from framework.train.listeners.watch import StopEarly, Watch, higher_is_better
+from framework.train.listeners.watch import StopEarly, Watch
 from framework.train.loop import Loop, Moment
 from framework.train.options import EarlyStopping
 
@@ -37,20 +35,6 @@ def test_it_stops_after_so_many_evaluations_without_a_better_one() -> None:
 def test_less_is_better_for_a_loss_unless_it_is_said_otherwise() -> None:
     assert hear(stopping("log_loss", 1), 3.0, 2.0, 2.5) == [False, False, True]
     assert hear(stopping("log_loss", 1, "max"), 3.0, 2.0) == [False, True]
-
-
-@pytest.mark.parametrize(
-    ("metric", "higher"),
-    [
-        ("accuracy", True), ("r_squared", True), ("area_under_roc", True), ("macro_f1", True),
-        ("log_loss", False), ("brier_score", False), ("mean_absolute_error", False),
-        ("expected_calibration_error", False), ("perplexity", False),
-    ],
-)  # fmt: skip
-def test_which_way_is_better(metric: str, higher: bool) -> None:
-    assert higher_is_better(metric) is higher
-    assert higher_is_better(metric, "min") is False
-    assert higher_is_better(metric, "max") is True
 
 
 def test_a_nan_is_no_improvement_and_hides_none() -> None:
