@@ -10,13 +10,10 @@ the others have had theirs. Compilation and the choice of `steps_per_call` come 
 import argparse
 import os
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -24,24 +21,16 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import bare
 import jax
 import numpy as np
-from hydra import compose, initialize_config_dir
 from rich.console import Console
-from rich.table import Table
+from rounds import Contender, Rounds, only_training, report, take_turns
 
-from framework.checkpoint import Checkpoints
-from framework.config.diagnose import as_plain
 from framework.data import ArraySource, Data, training_batches
 from framework.models.convolve import convolve
 from framework.models.pool import max_pool
-from framework.parallel import build_mesh
-from framework.run import RunDirectory
-from framework.tracking import open_trackers
-from framework.train import Experiment, assemble
+from framework.train import Experiment
 from framework.train.setting import Setting
 from framework.train.state import TrainState
-from framework.train.training import train
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 SAME_STEPS, TOLERANCE = 20, 1e-4
 LOG_EVERY = 20
 
@@ -83,69 +72,10 @@ CASES = {
 }  # fmt: skip
 
 
-@dataclass
-class Contender:
-    """A loop by hand that goes on where it stopped."""
-
-    step: Any
-    state: Any
-    feed: Iterator[Any]
-    log: bare.Log
-    size: int = 1
-    at: int = 0
-
-    def round(self, steps: int) -> float:
-        """Steps a second."""
-        begun = time.perf_counter()
-        self.state = bare.train(
-            self.step, self.state, self.feed, self.log, self.at, steps, self.size
-        )
-        jax.block_until_ready(jax.tree.leaves(self.state))
-        self.at += steps
-        return steps / (time.perf_counter() - begun)
-
-
-@dataclass
-class Rounds:
-    """Listener that lets the contenders run after each round of the framework's own."""
-
-    contenders: dict[str, Contender]
-    steps: int
-    first: int
-    rates: dict[str, list[float]] = field(default_factory=dict)
-    size: int = 0
-    _begun: float | None = None
-    # Their programs know nothing of the mesh, which is set for the framework's thread.
-    _outside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
-
-    def on_step(self, moment: Any) -> None:
-        if moment.step < self.first or moment.step % self.steps:
-            return
-        jax.block_until_ready(moment.state)
-        if self._begun is not None:
-            self._note("framework", self.steps / (time.perf_counter() - self._begun))
-        for name, contender in self.contenders.items():
-            rate = self._outside.submit(contender.round, self.steps).result()
-            if self._begun is not None:  # the first round compiles
-                self._note(name, rate)
-        self.size = moment.size
-        self._begun = time.perf_counter()
-
-    def _note(self, name: str, rate: float) -> None:
-        self.rates.setdefault(name, []).append(rate)
-
-
 def experiment_of(case: Case, directory: Path, steps: int) -> tuple[Experiment, dict[str, Any]]:
     """The framework's experiment, as a command line would compose it."""
-    overrides = [
-        *case.overrides, f"data.batch_size={case.batch_size}", "data.augmentations=[]",
-        "evaluation.every=null", "evaluation.final=[]", "checkpoint.every=null",
-        "checkpoint.metric=null", "tracker.wandb.enabled=false",
-        f"trainer.steps={steps}", f"trainer.log_every={LOG_EVERY}", f"run.dir={directory}",
-    ]  # fmt: skip
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        settings = as_plain(compose("config", overrides=overrides))
-    experiment = assemble(settings)
+    overrides = (*case.overrides, f"data.batch_size={case.batch_size}")
+    experiment, settings = only_training(overrides, directory, steps, LOG_EVERY)
     if case.pixels is not None:
         experiment = replace(experiment, data=synthetic(experiment.data, case.pixels))
     return experiment, settings
@@ -239,53 +169,18 @@ def contenders(case: Case, experiment: Experiment, folder: Path) -> dict[str, Co
 
 
 def measure(case: Case, rounds: int, folder: Path) -> tuple[Rounds, float]:
-    """Runs the framework's `train` with the contenders between its rounds."""
+    """The rounds, and by how much the losses of both differ."""
     warm = -(-case.warm // case.round_steps) * case.round_steps
     steps = warm + (rounds + 1) * case.round_steps
     experiment, settings = experiment_of(case, folder / "run", steps)
-    mesh = build_mesh(experiment.mesh)
-    directory = RunDirectory(folder / "run")
-    directory.path.mkdir()
-    with (folder / "output.txt").open("w") as output:
-        others = contenders(case, experiment, folder)
-        listener = Rounds(others, case.round_steps, warm)
-        with jax.set_mesh(mesh):
-            program = experiment.program(experiment.network(), mesh)
-            state = program.initial_state(experiment.values(), experiment.seed)
-            tracker = open_trackers(
-                experiment.tracker, directory.path, config=settings, name="benchmark",
-                resume_step=None, warn=print,
-            )  # fmt: skip
-            checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint)
-            console = Console(file=output)
-            setting = Setting(experiment, directory, program, checkpoints, tracker, console)
-            difference = check_same(setting, state, by_hand(case, experiment))
-            train(setting, state, 0, [listener])
-            tracker.close(True)
-    return listener, difference
-
-
-def report(console: Console, name: str, case: Case, rounds: Rounds, difference: float) -> None:
-    """A table of medians; ratios are taken round by round."""
-    table = Table(title=f"{name}: batch {case.batch_size}", title_justify="left", box=None)
-    for column in ("", "steps/s", "framework is", "quartiles", "wanted"):
-        table.add_column(column, justify="left" if not column else "right")
-    ours = rounds.rates["framework"]
-    label = f"framework, {rounds.size} step{'s' if rounds.size > 1 else ''} a call"
-    table.add_row(label, f"{median(ours):.1f}", "", "", "")
-    for contender, rates in rounds.rates.items():
-        if contender == "framework":
-            continue
-        ratios = [a / b for a, b in zip(ours, rates, strict=True)]
-        low, high = np.quantile(ratios, (0.25, 0.75))
-        wanted = case.wanted.get(contender)
-        table.add_row(contender, f"{median(rates):.1f}", f"{median(ratios):.3f}",
-                      f"{low:.3f} to {high:.3f}", f"≥ {wanted}" if wanted else "")  # fmt: skip
-    console.print(table)
-    console.print(
-        f"{len(ours)} rounds of {case.round_steps} steps; losses of {SAME_STEPS} steps "
-        f"agree within {difference:.1e}\n"
+    turns = Rounds(contenders(case, experiment, folder), case.round_steps, warm)
+    difference = take_turns(
+        experiment,
+        settings,
+        turns,
+        lambda setting, state: check_same(setting, state, by_hand(case, experiment)),
     )
+    return turns, difference
 
 
 def main() -> None:
@@ -305,7 +200,11 @@ def main() -> None:
             case, rounds = replace(case, round_steps=LOG_EVERY, warm=2 * LOG_EVERY), 2
         with tempfile.TemporaryDirectory() as folder:
             result, difference = measure(case, rounds, Path(folder))
-        report(console, name, case, result, difference)
+        report(console, f"{name}: batch {case.batch_size}", result, case.wanted)
+        console.print(
+            f"{rounds} rounds of {case.round_steps} steps; losses of {SAME_STEPS} steps "
+            f"agree within {difference:.1e}\n"
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,7 @@
+"""The benchmarks are scripts: they import each other from their own folder."""
+
+import sys
+
+from tests.conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
