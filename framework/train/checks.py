@@ -283,9 +283,7 @@ def activations_divide(
 
     abstract = AbstractMesh(tuple(shape.values()), tuple(shape))
     try:
-        jax.eval_shape(
-            placed(forward, mesh, abstract), network.shapes, network.other_shapes, batch
-        )
+        jax.eval_shape(placed(forward, mesh, abstract), network.shapes, network.other_shapes, batch)
     except InvalidConfig as error:
         yield from error.problems
     except (TypeError, ValueError, LookupError, AttributeError, ZeroDivisionError):
