@@ -42,7 +42,7 @@ from framework.train.state import Values
 TINY = ("model.layers=2", "model.width=64", "model.heads=2")
 STEPS = 1000  # of the schedule
 BATCHES = 4  # random ones, in turn
-OURS, TORCH = "framework", "torch.compile"
+OURS, TORCH = "framework", "PyTorch"
 SHARE = 0.5  # of the memory that JAX may take, for each of the two
 
 

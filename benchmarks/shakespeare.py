@@ -109,7 +109,7 @@ def draw(ours: Curves, theirs: Curves, file: Path) -> None:
             *zip(*curves.validation, strict=True), color=color, lw=1.8, ls=dashes, marker=marker,
             ms=6, mew=1.8, label=f"{name}: {curves.final:.3f} on the validation documents",
         )  # fmt: skip
-    lowest = min(loss for curves in (ours, theirs) for _, loss in (*curves.train,))
+    lowest = min(loss for curves in (ours, theirs) for _, loss in curves.train)
     first = ours.validation[0][1]
     axes.set_ylim(lowest - 0.1, max(1.6 * first, first + 0.5))
     axes.set_xlim(left=0)
