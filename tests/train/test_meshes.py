@@ -65,7 +65,7 @@ def trained(model: str, mesh: str) -> tuple[list[float], dict[str, np.ndarray]]:
 @pytest.mark.parametrize("model", MODELS)
 def test_a_mesh_gives_the_losses_and_the_evaluation_of_one_device(model: str, mesh: str) -> None:
     (losses, predictions), (expected, said) = trained(model, mesh), trained(model, "single")
-    assert expected[-1] < 0.95 * expected[0]  # or nothing would be compared
+    assert expected[-1] < 0.97 * expected[0]  # or nothing would be compared
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
     for name, array in said.items():
         np.testing.assert_allclose(predictions[name], array, rtol=1e-4, atol=1e-4, err_msg=name)
