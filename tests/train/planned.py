@@ -11,7 +11,7 @@ LANGUAGE = (
     "~experiment", "name=tokens", "data=random_tokens", "task=language_modeling",
     "model=transformer", "data.vocabulary=96", "data.sequence_length=16", "data.batch_size=16",
     "data.examples=64", "model.layers=3", "model.width=32", "model.heads=4", "model.kv_heads=2",
-    "model.mlp_width=48",
+    "model.mlp_width=48", "model.remat=none",
 )  # fmt: skip
 SMALL = ("model=mlp", "model.widths=[16]")
 

@@ -23,14 +23,16 @@ class Candidate:
     remat: str | None
 
     def override(self, experiment: Experiment) -> str:
-        """The words that change the experiment into this, for a command line."""
+        """The words that change the experiment into this, for a command line; none where it is
+        this already.
+        """
         sizes = experiment.mesh.sizes
         words = [f"mesh.{axis}={n}" for axis, n in self.mesh.items() if n != sizes[axis]]
         if experiment.mesh.devices is not None:
             words.append("mesh.devices=null")
         if self.remat is not None and self.remat != policy(experiment):
             words.append(f"model.remat={self.remat}")
-        return " ".join(words) or "(as it is)"
+        return " ".join(words)
 
 
 def policies(experiment: Experiment) -> tuple[str | None, ...]:

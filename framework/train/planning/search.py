@@ -1,6 +1,7 @@
 """Every mesh and policy of rematerialisation: bounded by arithmetic, the best compiled, ranked."""
 
 import itertools
+import math
 import threading
 import time
 from collections import Counter
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 # Beyond the device's memory by so much, what the loops keep is not worth a compilation.
 _HOPELESS = 2.0
-# The share of the time that is for the best candidate's compilation with full effort.
+# The best candidate is compiled again with full effort, which takes so many times as long on TPUs,
+# where that is at most this share of the time.
+_EFFORT = 8
 _LAST = 0.35
 
 
@@ -52,6 +55,25 @@ class Ranking:
         return sorted(fitting, key=lambda each: _order(each[1]))
 
 
+@dataclass
+class _Clock:
+    """When a search must end, and how much of the time before is for the best candidate alone.
+
+    Attributes:
+        most: seconds that the last compilation may take.
+        fastest: seconds of the fastest compilation with little effort.
+    """
+
+    end: float
+    most: float
+    fastest: float = math.inf
+
+    def left(self) -> float:
+        """Seconds for further candidates."""
+        last = _EFFORT * self.fastest
+        return self.end - time.monotonic() - (last if last <= self.most else 0.0)
+
+
 def search(planner: "Planner", console: Console) -> int:
     """Searches, prints and writes; returns the exit code."""
     import jax
@@ -71,15 +93,15 @@ def search(planner: "Planner", console: Console) -> int:
         f"{options.minutes:g} minutes for the most promising"
     )
     quick = about["platform"] == "tpu"
-    deadline = begun + 60 * options.minutes * (1 - _LAST if quick else 1)
+    clock = _Clock(begun + 60 * options.minutes, 60 * options.minutes * _LAST if quick else 0.0)
     compilers = [planner.compiler]
     compilers += [Compiler(planner.target, planner.settings) for _ in range(options.workers - 1)]
     try:
-        _compile_all(queue, compilers, deadline, quick, ranking)
+        _compile_all(queue, compilers, clock, quick, ranking)
         best = ranking.best()
         final = None
         if best:
-            left = begun + 60 * options.minutes - time.monotonic()
+            left = clock.end - time.monotonic()
             final = _with_full_effort(planner, best[0], left) if quick else best[0][1]
     finally:
         for compiler in compilers:
@@ -89,7 +111,7 @@ def search(planner: "Planner", console: Console) -> int:
         chosen = priced(final or best[0][1], options.price)
         console.print()
         print_plan(console, chosen)
-        console.print(f"\nBest      {best[0][0].override(experiment)}")
+        console.print(f"\nBest      {best[0][0].override(experiment) or 'as it is'}")
     write(options.out, _json(experiment, ranking, final, time.monotonic() - begun))
     if options.out is not None:
         console.print(f"Numbers   {options.out}")
@@ -131,7 +153,7 @@ def _worth_compiling(
 
 
 def _compile_all(
-    queue: Sequence[tuple[Candidate, Estimate]], compilers: Sequence[Compiler], deadline: float,
+    queue: Sequence[tuple[Candidate, Estimate]], compilers: Sequence[Compiler], clock: _Clock,
     quick: bool, ranking: Ranking,
 ) -> None:  # fmt: skip
     """Compiles in the order of the queue, until there is no time left."""
@@ -140,7 +162,7 @@ def _compile_all(
 
     def take() -> tuple[Candidate, Estimate] | None:
         with lock:
-            while waiting and time.monotonic() < deadline:
+            while waiting and clock.left() > 0:
                 candidate, estimate = waiting.pop(0)
                 worse = next((c for c, e in refused if _no_better(candidate, estimate, c, e)), None)
                 if worse is None:
@@ -155,7 +177,7 @@ def _compile_all(
             try:
                 plan = compiler.compile(
                     candidate.mesh, candidate.remat, quick=quick,
-                    seconds=max(deadline - time.monotonic(), 0.1),
+                    seconds=max(clock.left(), 0.1),
                 )  # fmt: skip
             except InvalidConfig as error:
                 ranking.skip(candidate, str(error))
@@ -164,6 +186,7 @@ def _compile_all(
                 return  # its process is gone
             else:
                 ranking.compiled.append((candidate, plan))
+                clock.fastest = min(clock.fastest, sum(plan.seconds.values()))
                 if plan.memory.fits is False:
                     refused.append((candidate, estimate))
 
