@@ -1,6 +1,6 @@
 """What must hold between the parts of an experiment."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,31 +15,11 @@ from framework.checkpoint import CheckpointOptions
 from framework.config import InvalidConfig, Problem
 from framework.data import ArraySource, Data, Mixup, RandomFlip
 from framework.models import CNN, MLP
-from framework.optim import Optimizer
 from framework.parallel import MeshOptions
 from framework.run import RunDirectory, RunOptions
-from framework.tasks import Classification
 from framework.train import checks
 from framework.train.options import EarlyStopping, EvaluationOptions, Trainer
-from tests.data.make import data as made
-
-DATA = made(30, 6)
-
-
-def said(problems: Iterable[Problem]) -> list[str]:
-    return [str(problem) for problem in problems]
-
-
-def parts(**changes: Any) -> dict[str, Any]:
-    import optax
-
-    usual = {
-        "data": DATA, "task": Classification(), "model": partial(MLP, widths=(4,)),
-        "optimizer": Optimizer(1e-3, optax.scale_by_adam), "mesh": MeshOptions(devices=1),
-        "trainer": Trainer(steps=10), "evaluation": EvaluationOptions(every=5),
-        "checkpoint": CheckpointOptions(every=5),
-    }  # fmt: skip
-    return {**usual, **changes}
+from tests.train.parts import DATA, parts, said
 
 
 def empty(data: Data, split: str) -> Data:
@@ -176,25 +156,6 @@ def test_a_model_that_was_built_already() -> None:
     assert "add `_partial_: true` to its file" in line
 
 
-def test_parameters_divide_over_the_mesh() -> None:
-    mesh = MeshOptions(fsdp=2, devices=2, rules={"embed": "fsdp", "mlp": "fsdp", "classes": "fsdp"},
-                       replicate_if_uneven=("embed",))  # fmt: skip
-    lines = said(checks.check_parts(parts(mesh=mesh)))
-    assert len(lines) == 1  # the head's bias; its kernel is divided along the other axis
-    assert "expected an axis that divides classes=3 of head/bias (3,) (it is 2)" in lines[0]
-
-
-def test_batches_divide_over_the_mesh_and_the_microbatches() -> None:
-    mesh = MeshOptions(data=2, devices=2, rules={"batch": "data"})
-    found = parts(mesh=mesh, trainer=Trainer(10, accumulate=2), data=replace(DATA, batch_size=6),
-                  evaluation=EvaluationOptions(batch_size=3))  # fmt: skip
-    assert said(checks.check_parts(found)) == [
-        "data.batch_size=6: expected a multiple of 4 (2 batch shards of the mesh × "
-        "trainer.accumulate=2)",
-        "evaluation.batch_size=3: expected a multiple of 2 (the mesh's shards)",
-    ]
-
-
 def test_a_run_goes_on_with_its_own_data(tmp_path: Path) -> None:
     run = RunOptions(dir=tmp_path)
     RunDirectory(tmp_path).begin({"seed": 0}, [], {}, {"fingerprint": "a" * 64}, {})
@@ -209,14 +170,3 @@ def test_a_run_goes_on_with_its_own_data(tmp_path: Path) -> None:
 def test_parts_of_a_users_own_need_no_checks_of_their_own() -> None:
     assert said(checks.schedule_fits(SimpleNamespace(), Trainer(steps=3))) == []
     assert said(checks.check_parts(parts(model=partial(CNN, channels=(4,), dense=None)))) == []
-
-
-def test_what_a_model_computes_must_divide_too() -> None:
-    network = checks.fitted(partial(CNN, channels=(4,), dense=None), DATA.spec.inputs, 10)
-    for devices, lines in ((3, 0), (4, 1)):
-        options = MeshOptions(tensor=devices, rules={"height": "tensor"})
-        found = said(checks.activations_divide(network, options, devices, DATA, Trainer(steps=3)))
-        assert len(found) == lines
-    assert (
-        "mesh.rules.height=tensor: expected an axis that divides height=6 of an activ" in found[0]
-    )
