@@ -26,9 +26,9 @@ import by_hand
 import jax
 import numpy as np
 from rich.console import Console
-from rounds import Contender, Rounds, only_training, report, take_turns
+from rounds import Contender, Rounds, only_training, report, take_turns, worst_difference
 
-from framework.data import Data, PackedText, training_batches
+from framework.data import Data, PackedText
 from framework.train.setting import Setting
 from framework.train.state import TrainState
 
@@ -114,23 +114,6 @@ def files_of_splits(data: Data, folder: Path, pattern: str = "**/*.txt") -> dict
     return found
 
 
-def check_same(setting: Setting, state: TrainState, training: by_hand.Training) -> float:
-    """Both steps from the same start on the same batches: the largest relative difference.
-
-    Raises:
-        AssertionError: the losses differ by more than the tolerance.
-    """
-    step, worst = jax.jit(setting.program.step), 0.0
-    theirs = training.begin(as_by_hand(state.params))
-    batches = training_batches(setting.experiment.data, seed=setting.experiment.seed)
-    for _, batch in zip(range(SAME_STEPS), batches, strict=False):
-        state, ours = step(state, batch)
-        theirs, others = training.step(theirs, (batch["inputs"], batch["labels"]))
-        worst = max(worst, abs(float(ours["loss"]) / float(others["loss"]) - 1))
-    assert worst < TOLERANCE, f"not the same training: losses differ by {worst:.1e}"
-    return worst
-
-
 def measure(
     path: Path, overrides: Sequence[str], length: Length, clock: Any, folder: Path
 ) -> tuple[Rounds, float]:
@@ -151,11 +134,15 @@ def measure(
         bare.Log(folder / "hand", length.log_every, recipe.batch),
     )
     rounds = Rounds({BY_HAND: contender}, length.round_steps, length.warm, clock)
-    difference = take_turns(
-        experiment, settings, rounds,
-        lambda setting, state: check_same(setting, state, by_hand.Training(size, recipe)),
-    )  # fmt: skip
-    return rounds, difference
+
+    def check(setting: Setting, state: TrainState) -> float:
+        again = by_hand.Training(size, recipe)
+        theirs = again.begin(as_by_hand(state.params))
+        return worst_difference(
+            setting, state, theirs, again.step, steps=SAME_STEPS, tolerance=TOLERANCE
+        )
+
+    return rounds, take_turns(experiment, settings, rounds, check)
 
 
 def some_text(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from framework.checkpoint import Checkpoints
 from framework.config.diagnose import as_plain
+from framework.data import training_batches
 from framework.parallel import build_mesh
 from framework.run import RunDirectory
 from framework.tracking import open_trackers
@@ -138,6 +139,32 @@ def take_turns(
         train(setting, state, 0, [rounds])
         tracker.close(True)
     return found
+
+
+def worst_difference(
+    setting: Setting,
+    state: TrainState,
+    others: Any,
+    step: Callable[[Any, tuple], tuple],
+    *,
+    steps: int,
+    tolerance: float,
+) -> float:
+    """The framework's step and that of the `others`, from the same start on the same batches.
+
+    Returns the largest relative difference of their losses.
+
+    Raises:
+        AssertionError: it is more than the tolerance.
+    """
+    ours, worst = jax.jit(setting.program.step), 0.0
+    batches = training_batches(setting.experiment.data, seed=setting.experiment.seed)
+    for _, batch in zip(range(steps), batches, strict=False):
+        state, mine = ours(state, batch)
+        others, theirs = step(others, (batch["inputs"], batch["labels"]))
+        worst = max(worst, abs(float(mine["loss"]) / float(theirs["loss"]) - 1))
+    assert worst < tolerance, f"not the same training: losses differ by {worst:.1e}"
+    return worst
 
 
 def report(console: Console, title: str, rounds: Rounds, wanted: dict[str, float]) -> None:

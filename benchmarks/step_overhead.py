@@ -22,9 +22,9 @@ import bare
 import jax
 import numpy as np
 from rich.console import Console
-from rounds import Contender, Rounds, only_training, report, take_turns
+from rounds import Contender, Rounds, only_training, report, take_turns, worst_difference
 
-from framework.data import ArraySource, Data, training_batches
+from framework.data import ArraySource, Data
 from framework.models.convolve import convolve
 from framework.models.pool import max_pool
 from framework.train import Experiment
@@ -107,23 +107,12 @@ def by_hand(
 
 
 def check_same(setting: Setting, state: TrainState, training: bare.Training) -> float:
-    """Both steps from the same start on the same batches: the largest relative difference.
-
-    Raises:
-        AssertionError: the losses differ by more than the tolerance.
-    """
-    experiment = setting.experiment
-    step = jax.jit(setting.program.step)
+    """The largest relative difference of losses from the same start on the same batches."""
     params, rest, opt_state, count = jax.jit(training.initialise)(jax.random.key(0))
     theirs = (_filled(params, state.params), _filled(rest, state.model_state), opt_state, count)
-    worst = 0.0
-    batches = training_batches(experiment.data, seed=experiment.seed)
-    for _, batch in zip(range(SAME_STEPS), batches, strict=False):
-        state, ours = step(state, batch)
-        theirs, others = training.step(theirs, (batch["inputs"], batch["labels"]))
-        worst = max(worst, abs(float(ours["loss"]) / float(others["loss"]) - 1))
-    assert worst < TOLERANCE, f"not the same training: losses differ by {worst:.1e}"
-    return worst
+    return worst_difference(
+        setting, state, theirs, training.step, steps=SAME_STEPS, tolerance=TOLERANCE
+    )
 
 
 def _filled(tree: Any, arrays: dict[str, jax.Array]) -> Any:
