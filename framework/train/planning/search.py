@@ -1,6 +1,5 @@
 """Every mesh and policy of rematerialisation: bounded by arithmetic, the best compiled, ranked."""
 
-import itertools
 import math
 import threading
 import time
@@ -27,9 +26,11 @@ if TYPE_CHECKING:
 
 # Beyond the device's memory by so much, what the loops keep is not worth a compilation.
 _HOPELESS = 2.0
+# How much worse a candidate counts for each of its family that was compiled.
+_ALIKE = 0.03
 # The best candidate is compiled again with full effort, which takes so many times as long on TPUs,
 # where that is at most this share of the time.
-_EFFORT = 8
+_EFFORT = 5
 _LAST = 0.35
 
 
@@ -87,9 +88,10 @@ def search(planner: "Planner", console: Console) -> int:
     experiment = assemble(planner.settings, devices=about["devices"])
     chip = chip_of(about["device"])
     ranking = Ranking()
-    queue = _worth_compiling(experiment, about["devices"], planner.target.slices, chip, ranking)
+    worth = _worth_compiling(experiment, about["devices"], planner.target.slices, chip, ranking)
+    queue = _Queue(worth, None if chip is None else chip.memory)
     console.print(
-        f"{len(queue) + len(ranking.skipped)} candidates, {len(queue)} worth compiling; "
+        f"{len(worth) + len(ranking.skipped)} candidates, {len(worth)} worth compiling; "
         f"{options.minutes:g} minutes for the most promising"
     )
     quick = about["platform"] == "tpu"
@@ -124,7 +126,7 @@ def _worth_compiling(
 ) -> list[tuple[Candidate, Estimate]]:
     """Candidates by their estimated time; those that cannot be are skipped with the reason."""
     estimator = Estimator(experiment, chip)
-    worth: dict[str | None, list[tuple[Candidate, Estimate]]] = {}
+    worth: list[tuple[Candidate, Estimate]] = []
     for sizes in meshes(experiment, devices, slices):
         reason = obstacle(experiment, estimator.network, sizes) or ("", "")
         state = 0 if reason[0] else estimator.state_bytes(sizes)
@@ -140,31 +142,72 @@ def _worth_compiling(
                 detail = f"about {size(estimate.resident)} of {size(chip.memory)}"
                 ranking.skip(candidate, "the state and what layers keep do not fit", detail)
             else:
-                worth.setdefault(remat, []).append((candidate, estimate))
+                worth.append((candidate, estimate))
 
-    def order(each: tuple[Candidate, Estimate]) -> tuple[bool, float]:
-        return chip is not None and each[1].resident > chip.memory, each[1].seconds
+    return sorted(worth, key=lambda each: each[1].seconds)
 
-    # The best of each policy, then the second of each, as arithmetic cannot tell which is faster.
-    columns = [sorted(each, key=order) for each in worth.values()]
-    turns = itertools.zip_longest(*columns)
-    queue = [each for turn in turns for each in turn if each is not None]
-    return sorted(queue, key=lambda each: order(each)[0])
+
+@dataclass
+class _Queue:
+    """Candidates that wait, the most promising first.
+
+    Arithmetic cannot tell what a compiler makes of attention, say. So what was compiled corrects
+    the estimates of its family, the candidates that differ only in how they divide batches and
+    parameters; a family of which none is compiled yet is trusted as much as the best of them.
+    Before, the best of each policy of rematerialisation has its turn.
+
+    Attributes:
+        memory: of a device; what is estimated to need more waits until the end.
+    """
+
+    waiting: list[tuple[Candidate, Estimate]]
+    memory: float | None
+    refused: list[tuple[Candidate, Estimate]] = field(default_factory=list)
+    factors: dict[tuple[Any, ...], float] = field(default_factory=dict)
+    taken: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+
+    def pop(self) -> tuple[Candidate, Estimate]:
+        """The most promising."""
+        best = min(self.waiting, key=self._order)
+        self.waiting.remove(best)
+        self.taken[_family(best[0])] += 1
+        return best
+
+    def learn(self, candidate: Candidate, estimate: Estimate, plan: Plan) -> None:
+        """Corrects the estimates by what was compiled."""
+        if plan.memory.fits is False:
+            self.refused.append((candidate, estimate))
+        elif plan.speed is not None and estimate.seconds:
+            family, factor = _family(candidate), plan.speed.expected / estimate.seconds
+            self.factors[family] = min(self.factors.get(family, math.inf), factor)
+
+    def _order(self, each: tuple[Candidate, Estimate]) -> tuple[bool, bool, float]:
+        candidate, estimate = each
+        family = _family(candidate)
+        factor = self.factors.get(family, min(self.factors.values(), default=1.0))
+        # Members of a family are much alike: a few are enough where others are nearly as good.
+        alike = 1 + _ALIKE * self.taken[family]
+        too_large = self.memory is not None and estimate.resident > self.memory
+        tried = any(taken[0] == candidate.remat for taken in self.taken)
+        return too_large, tried, estimate.seconds * factor * alike
+
+
+def _family(candidate: Candidate) -> tuple[Any, ...]:
+    return candidate.remat, *(candidate.mesh[axis] for axis in ("tensor", "sequence", "expert"))
 
 
 def _compile_all(
-    queue: Sequence[tuple[Candidate, Estimate]], compilers: Sequence[Compiler], clock: _Clock,
-    quick: bool, ranking: Ranking,
-) -> None:  # fmt: skip
-    """Compiles in the order of the queue, until there is no time left."""
-    waiting, lock = list(queue), threading.Lock()
-    refused: list[tuple[Candidate, Estimate]] = []
+    queue: _Queue, compilers: Sequence[Compiler], clock: _Clock, quick: bool, ranking: Ranking
+) -> None:
+    """Compiles what waits in the queue until there is no time left."""
+    lock = threading.Lock()
 
     def take() -> tuple[Candidate, Estimate] | None:
         with lock:
-            while waiting and clock.left() > 0:
-                candidate, estimate = waiting.pop(0)
-                worse = next((c for c, e in refused if _no_better(candidate, estimate, c, e)), None)
+            while queue.waiting and clock.left() > 0:
+                candidate, estimate = queue.pop()
+                known = queue.refused
+                worse = next((c for c, e in known if _no_better(candidate, estimate, c, e)), None)
                 if worse is None:
                     return candidate, estimate
                 reason = "keeps no less than one that does not fit"
@@ -176,26 +219,25 @@ def _compile_all(
             candidate, estimate = taken
             try:
                 plan = compiler.compile(
-                    candidate.mesh, candidate.remat, quick=quick,
-                    seconds=max(clock.left(), 0.1),
-                )  # fmt: skip
+                    candidate.mesh, candidate.remat, quick=quick, seconds=max(clock.left(), 0.1)
+                )
             except InvalidConfig as error:
                 ranking.skip(candidate, str(error))
             except CompilerFailed as error:
                 ranking.skip(candidate, str(error).splitlines()[0])
                 return  # its process is gone
             else:
-                ranking.compiled.append((candidate, plan))
-                clock.fastest = min(clock.fastest, sum(plan.seconds.values()))
-                if plan.memory.fits is False:
-                    refused.append((candidate, estimate))
+                with lock:
+                    ranking.compiled.append((candidate, plan))
+                    clock.fastest = min(clock.fastest, sum(plan.seconds.values()))
+                    queue.learn(candidate, estimate, plan)
 
     threads = [threading.Thread(target=work, args=(compiler,)) for compiler in compilers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for candidate, _ in waiting:
+    for candidate, _ in queue.waiting:
         ranking.skip(candidate, "no time was left to compile it")
 
 
