@@ -9,6 +9,7 @@ import pytest
 
 from framework.parallel import batch_putter
 from framework.parallel.collectives import collectives, counted
+from framework.train.state import as_arrays
 from tests.train.meshes import LENGTH, MESHES, MODELS, ROWS, TEXT, batches_for, case
 
 STEPS = 20
@@ -134,3 +135,16 @@ def test_peak_memory_falls_with_the_devices_of_fsdp(model: str) -> None:
         peak[devices] = memory.argument_size_in_bytes + memory.temp_size_in_bytes
     for devices in (2, 4, 8):
         assert peak[devices] < 1.25 * peak[1] / devices, peak
+
+
+@pytest.mark.parametrize("mesh", ["fsdp", "fsdp_tensor"])
+def test_no_device_ever_holds_the_whole_model_not_even_at_the_start(mesh: str) -> None:
+    """The program that makes the state needs an eighth of it and of the room to make it in."""
+    small = case("transformer", mesh, layers=4, width=64, mlp_width=256)
+    program, shardings = small.program, jax.tree.map(lambda leaf: leaf.sharding, small.abstract)
+    with jax.set_mesh(program.mesh):
+        make = jax.jit(program._initialise, out_shardings=shardings)
+        memory = make.lower(np.uint32(0), as_arrays(small.values)).compile().memory_analysis()
+    parameters = sum(array.size * 4 for array in program.network.shapes.values())
+    assert memory.output_size_in_bytes < 1.1 * 4 * parameters / 8  # with two moments and an average
+    assert memory.temp_size_in_bytes < parameters / 8
