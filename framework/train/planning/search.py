@@ -153,8 +153,8 @@ class _Queue:
 
     Arithmetic cannot tell what a compiler makes of attention, say. So what was compiled corrects
     the estimates of its family, the candidates that differ only in how they divide batches and
-    parameters; a family of which none is compiled yet is trusted as much as the best of them.
-    Before, the best of each policy of rematerialisation has its turn.
+    parameters; one of which none is compiled yet is trusted as much as the best of its policy
+    of rematerialisation. Before, each policy has its turn.
 
     Attributes:
         memory: of a device; what is estimated to need more waits until the end.
@@ -184,7 +184,9 @@ class _Queue:
     def _order(self, each: tuple[Candidate, Estimate]) -> tuple[bool, bool, float]:
         candidate, estimate = each
         family = _family(candidate)
-        factor = self.factors.get(family, min(self.factors.values(), default=1.0))
+        known = [f for other, f in self.factors.items() if other[0] == candidate.remat]
+        best = min(known or self.factors.values(), default=1.0)
+        factor = self.factors.get(family, best)
         # Members of a family are much alike: a few are enough where others are nearly as good.
         alike = 1 + _ALIKE * self.taken[family]
         too_large = self.memory is not None and estimate.resident > self.memory
