@@ -176,12 +176,15 @@ def _kept(jaxpr: Jaxpr) -> tuple[int, int]:
     kept = carried = 0
     for equation in jaxpr.eqns:
         if equation.primitive.name == "scan":
-            carries = equation.params["num_carry"]
-            shapes = {_shape(variable) for variable in equation.outvars[:carries]}
-            for variable in equation.outvars[carries:]:
-                size = math.prod(_shape(variable)) * int(variable.aval.dtype.itemsize)  # type: ignore[attr-defined]
-                kept += size
-                carried += size if _shape(variable)[1:] in shapes else 0
+            # What a round gives is stacked, where it is not carried on to the next.
+            given = equation.params["jaxpr"].jaxpr.outvars
+            pairs = list(zip(map(_shape, given), equation.outvars, strict=True))
+            carries = {one for one, variable in pairs if one == _shape(variable)}
+            for one, variable in pairs:
+                if one != _shape(variable):
+                    size = math.prod(_shape(variable)) * _itemsize(variable.aval)
+                    kept += size
+                    carried += size if one in carries else 0
         else:
             for value in equation.params.values():
                 if isinstance(value, ClosedJaxpr | Jaxpr):
