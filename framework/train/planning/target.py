@@ -27,7 +27,9 @@ TOPOLOGIES: Mapping[str, tuple[str, ...]] = {
 # The compiler's names, where they are others.
 _COMPILER_NAMES = {"7x": "tpu7x"}
 _ALIASES = {"tpu7x": "7x", "v7x": "7x"}
-INSTALL = 'pip install "framework[tpu-plan]", or libtpu alone: pip install "jax[tpu]"'
+INSTALL = (
+    'pip install "jax[tpu]" brings it, and so does the extra tpu-plan: pip install -e ".[tpu-plan]"'
+)
 # A TPU's compiler on a machine without TPUs: it must not look for them.
 _WITHOUT_TPU = {
     "JAX_PLATFORMS": "cpu",

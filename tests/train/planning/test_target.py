@@ -58,7 +58,7 @@ def test_what_is_said_of_unknown_names(installed: None, name: str, said: str) ->
 
 def test_the_pip_command_where_the_compiler_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert 'pip install "framework[tpu-plan]"' in refused("v5e:2x2")
+    assert 'pip install -e ".[tpu-plan]"' in refused("v5e:2x2")
     assert Target.of("cpu:2").chips == 2
 
 
