@@ -6,10 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from framework.config import InvalidConfig
 from framework.parallel.chips import chip_of
@@ -19,10 +18,9 @@ from framework.train.planning.candidates import Candidate, meshes, obstacle, pol
 from framework.train.planning.compiler import Compiler, CompilerFailed
 from framework.train.planning.estimate import Estimate, Estimator
 from framework.train.planning.plan import Plan, shown_mesh
+from framework.train.planning.planner import FAULT, Planner, priced, write
+from framework.train.planning.ranking import Ranking, print_ranking, ranking_json
 from framework.train.planning.table import duration, print_plan, size
-
-if TYPE_CHECKING:
-    from framework.train.planning.command import Planner
 
 # Beyond the device's memory by so much, what the loops keep is not worth a compilation.
 _HOPELESS = 2.0
@@ -32,28 +30,6 @@ _ALIKE = 0.03
 # where that is at most this share of the time.
 _EFFORT = 5
 _LAST = 0.35
-
-
-@dataclass
-class Ranking:
-    """What became of each candidate.
-
-    Attributes:
-        compiled: candidate and plan.
-        skipped: candidate, why it was not compiled, and the numbers.
-    """
-
-    compiled: list[tuple[Candidate, Plan]] = field(default_factory=list)
-    skipped: list[tuple[Candidate, str, str]] = field(default_factory=list)
-
-    def skip(self, candidate: Candidate, reason: str, detail: str = "") -> None:
-        """Notes why a candidate was not compiled."""
-        self.skipped.append((candidate, reason, detail))
-
-    def best(self) -> list[tuple[Candidate, Plan]]:
-        """Those that fit, or may fit, the fastest first."""
-        fitting = [each for each in self.compiled if each[1].memory.fits is not False]
-        return sorted(fitting, key=lambda each: _order(each[1]))
 
 
 @dataclass
@@ -75,11 +51,9 @@ class _Clock:
         return self.end - time.monotonic() - (last if last <= self.most else 0.0)
 
 
-def search(planner: "Planner", console: Console) -> int:
+def search(planner: Planner, console: Console) -> int:
     """Searches, prints and writes; returns the exit code."""
     import jax
-
-    from framework.train.planning.command import FAULT, priced, write
 
     begun = time.monotonic()
     options = planner.options
@@ -108,13 +82,13 @@ def search(planner: "Planner", console: Console) -> int:
     finally:
         for compiler in compilers:
             compiler.close()
-    _print(console, experiment, ranking, options.shown)
+    print_ranking(console, experiment, ranking, options.shown)
     if best:
         chosen = priced(final or best[0][1], options.price)
         console.print()
         print_plan(console, chosen)
         console.print(f"\nBest      {best[0][0].override(experiment) or 'as it is'}")
-    write(options.out, _json(experiment, ranking, final, time.monotonic() - begun))
+    write(options.out, ranking_json(experiment, ranking, final, time.monotonic() - begun))
     if options.out is not None:
         console.print(f"Numbers   {options.out}")
     console.print(f"Searched for {duration(time.monotonic() - begun)}")
@@ -252,7 +226,7 @@ def _no_better(one: Candidate, own: Estimate, other: Candidate, known: Estimate)
 
 
 def _with_full_effort(
-    planner: "Planner", best: tuple[Candidate, Plan], seconds: float
+    planner: Planner, best: tuple[Candidate, Plan], seconds: float
 ) -> Plan | None:
     """The best candidate's program as a run compiles it; None where there is too little time."""
     candidate = best[0]
@@ -263,66 +237,3 @@ def _with_full_effort(
         return None
     finally:
         compiler.close()
-
-
-def _order(plan: Plan) -> tuple[float, float, float]:
-    sent = sum(each.sent for each in plan.collectives)
-    expected = plan.speed.expected if plan.speed else 0.0
-    return expected, sent, float(plan.memory.total or 0)
-
-
-def _print(console: Console, experiment: Experiment, ranking: Ranking, shown: int) -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    remats = policies(experiment) != (None,)
-    for name in ("", "mesh", *(("remat",) if remats else ())):
-        table.add_column(name, no_wrap=True)
-    for name in ("expected", "bound", "MFU at most", "memory"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("bound by", no_wrap=True)
-    best = ranking.best()
-    for place, (candidate, plan) in enumerate(best[:shown], 1):
-        speed = plan.speed
-        table.add_row(
-            str(place),
-            shown_mesh(candidate.mesh),
-            *((candidate.remat or "",) if remats else ()),
-            duration(speed.expected) if speed else "",
-            duration(speed.bound) if speed else "",
-            f"{speed.mfu:.1%}" if speed else "",
-            size(plan.memory.needed or 0),
-            speed.limit if speed else "",
-        )
-    if best:
-        console.print(table)
-    else:
-        console.print("No candidate fits.")
-    misfits = [each for each in ranking.compiled if each[1].memory.fits is False]
-    console.print(f"\nCompiled: {len(best)} that fit, {len(misfits)} that do not. Skipped:")
-    reasons = Counter(reason for _, reason, _ in ranking.skipped)
-    for reason, count in reasons.most_common():
-        example, detail = next((c, d) for c, r, d in ranking.skipped if r == reason)
-        shape = shown_mesh(example.mesh) + (f", {example.remat}" if example.remat else "")
-        numbers = f"{shape}: {detail}" if detail else shape
-        console.print(f"  {count:4} {reason} (as {numbers})")
-
-
-def _json(
-    experiment: Experiment, ranking: Ranking, final: Plan | None, seconds: float
-) -> dict[str, Any]:
-    best = ranking.best()
-    misfits = [each for each in ranking.compiled if each[1].memory.fits is False]
-
-    def listed(candidate: Candidate, plan: Plan) -> dict[str, Any]:
-        return {"override": candidate.override(experiment), **plan.json()}
-
-    return {
-        "best": best[0][0].override(experiment) if best else None,
-        "plan": final.json() if final else None,
-        "seconds": seconds,
-        "ranked": [listed(*each) for each in best],
-        "does_not_fit": [listed(*each) for each in misfits],
-        "skipped": [
-            {"override": candidate.override(experiment), "reason": reason, "detail": detail}
-            for candidate, reason, detail in ranking.skipped
-        ],
-    }

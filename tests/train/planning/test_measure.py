@@ -10,9 +10,9 @@ import pytest
 
 from framework.parallel.chips import chip_of
 from framework.train.planning import measure as measuring
-from framework.train.planning.command import priced, write
 from framework.train.planning.measure import measure
 from framework.train.planning.plan import Plan, Speed
+from framework.train.planning.planner import priced, write
 from framework.train.planning.table import print_plan, size, verdict
 from tests.train.planned import LANGUAGE, SMALL, experiment
 

@@ -24,7 +24,7 @@ from framework.train.planning.compiler import CompilerFailed
 from framework.train.planning.estimate import Estimate, Estimator
 from framework.train.planning.measure import measure
 from framework.train.planning.plan import Memory, Plan, Speed
-from framework.train.planning.search import Ranking
+from framework.train.planning.ranking import Ranking
 from framework.train.planning.worker import with_candidate
 from tests.train.planned import LANGUAGE, SMALL, experiment
 
