@@ -90,13 +90,14 @@ def _wrong_choice(
     if override.is_delete() or (override.is_sweep_override() and not override.is_choice_sweep()):
         return None
     choices = loader.get_group_options(group, ObjectType.CONFIG, name, search)
+    shown = [choice for choice in choices if not choice.startswith("_")]  # what others build on
     value = override.value() if not override.is_sweep_override() else _swept(override)
     for choice in value if isinstance(value, list) else [value]:
         if isinstance(choice, dict):
             continue  # the group's content, not a choice
         # Written nan, true or 3, a choice is no text to Hydra.
         if not isinstance(choice, str) or choice not in choices:
-            hint = nearest(str(choice), choices)
+            hint = nearest(str(choice), shown)
             if str(choice) in choices:
                 hint = f"in a list, write it in quotes: '{choice}'"
             return Problem(group, choice, f"a choice of the group '{group}'", hint)
