@@ -8,7 +8,17 @@ import jax.numpy as jnp
 from flax import nnx
 
 from framework.models.auxiliary import AuxiliaryLoss
-from framework.models.axes import BATCH, CAPACITY, EMBED, EXPERT, KV_SEQUENCE, MLP, ROUTES, SEQUENCE
+from framework.models.axes import (
+    BATCH,
+    CAPACITY,
+    EMBED,
+    EXPERT,
+    KV_SEQUENCE,
+    MLP,
+    ROUTES,
+    SEQUENCE,
+    WHOLE,
+)
 from framework.models.dropout import Hyperparameter
 from framework.models.feed_forward import Gate
 from framework.models.projection import Projection
@@ -98,7 +108,7 @@ class Experts(nnx.Module):
         # From rows divided over devices to experts divided over devices: an all-to-all.
         taken = constrain(taken.swapaxes(0, 1), EXPERT, BATCH, CAPACITY, EMBED)
         made = constrain(self._experts(taken), EXPERT, BATCH, CAPACITY, EMBED)
-        made = constrain(made.swapaxes(0, 1), BATCH, "whole", CAPACITY, EMBED)
+        made = constrain(made.swapaxes(0, 1), BATCH, WHOLE, CAPACITY, EMBED)
         made = _rows(made.reshape(batch, count * capacity, width), where.targets)
         made = made.reshape(batch, length, self.options.chosen, width)
         found = where.found.reshape(batch, length, self.options.chosen)

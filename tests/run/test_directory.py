@@ -130,7 +130,9 @@ def test_a_file_system_without_locks_is_no_obstacle(
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    RunDirectory(tmp_path).lock().close()
+    with RunDirectory(tmp_path).lock() as held:
+        assert not held.closed
+        assert Path(held.name) == tmp_path / ".lock"
 
 
 def test_a_file_is_written_whole_or_not_at_all(

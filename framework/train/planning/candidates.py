@@ -1,15 +1,15 @@
 """The meshes and policies of rematerialisation that a search tries."""
 
+import math
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from framework.config import InvalidConfig
 from framework.config.arguments import hints
 from framework.models.network import Network
 from framework.parallel import AXES, MeshOptions
-from framework.parallel.rules import partition
+from framework.train.device_checks import parameters_divide
 from framework.train.experiment import Experiment
 
 Sizes = Mapping[str, int]
@@ -88,19 +88,8 @@ def obstacle(experiment: Experiment, network: Network, sizes: Sizes) -> tuple[st
     length = _sequence_length(experiment)
     if length is not None and length % sizes["sequence"]:
         return "sequences do not divide", f"{length} by {sizes['sequence']}"
-    return _uneven(network, options, sizes)
-
-
-def _uneven(network: Network, options: MeshOptions, sizes: Sizes) -> tuple[str, str] | None:
-    for path, array in network.shapes.items():
-        names = network.axes.get(path, ())
-        if len(names) != len(array.shape):
-            continue
-        try:
-            partition(path, array.shape, names, options, sizes)
-        except InvalidConfig as error:
-            problem = error.problems[0]
-            return f"{problem.key} does not divide", problem.expected
+    for problem in parameters_divide(network, options, math.prod(sizes.values())):
+        return f"{problem.key} does not divide", problem.expected
     return None
 
 

@@ -65,8 +65,10 @@ def _measured(
 
 def with_candidate(experiment: Any, mesh: Mapping[str, int] | None, remat: str | None) -> Any:
     """The experiment on another mesh, with another policy of rematerialisation."""
+    from framework.train.planning.candidates import on
+
     if mesh is not None:
-        experiment = replace(experiment, mesh=replace(experiment.mesh, **mesh, devices=None))
+        experiment = replace(experiment, mesh=on(experiment.mesh, mesh))
     if remat is not None:
         model = experiment.model
         model = partial(model.func, *model.args, **{**model.keywords, "remat": remat})
