@@ -21,7 +21,38 @@ Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 def make_step(network: Network, precision: Precision, *, steps: int, accumulate: int = 1) -> Step:
     """The training step of `network` in a run of `steps`, over `accumulate` microbatches."""
 
-    auxiliary, axes = network.auxiliary, network.axes
+    axes = network.axes
+    gradients = make_gradients(network, precision, accumulate)
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        optimizer = state.values.optimizer
+        grads, model_state, metrics = gradients(
+            state, batch, jax.random.fold_in(state.key, state.step)
+        )
+        factor = state.values.schedule(state.step, steps)
+        transformation = optimizer.transformation(factor, state.params, axes)
+        updates, opt_state = transformation.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        metrics |= {
+            "learning_rate": optimizer.learning_rate * factor,
+            "gradient_norm": optax.tree.norm(grads),
+            "parameter_norm": optax.tree.norm(params),
+        }
+        return state.replace(  # type: ignore[attr-defined]
+            step=state.step + 1,
+            params=params,
+            model_state=model_state,
+            opt_state=opt_state,
+            average=_averaged(state, params),
+        ), metrics
+
+    return step
+
+
+def make_loss(network: Network, precision: Precision) -> Callable[..., Any]:
+    """The loss of a batch, `mean` over its examples: what the step differentiates."""
+
+    auxiliary = network.auxiliary
 
     def loss_function(
         params: dict[str, jax.Array], model_state: dict[str, jax.Array], values: Values,
@@ -40,6 +71,16 @@ def make_step(network: Network, precision: Precision, *, steps: int, accumulate:
             means["auxiliary_loss"] = jnp.stack([model_state[n].sum() for n in auxiliary]).sum()
             loss += means["auxiliary_loss"]
         return loss, (model_state, means)
+
+    return loss_function
+
+
+def make_gradients(
+    network: Network, precision: Precision, accumulate: int
+) -> Callable[[TrainState, Batch, jax.Array], Any]:
+    """The first half of the step, up to the optimizer."""
+
+    loss_function = make_loss(network, precision)
 
     def gradients(state: TrainState, batch: Batch, key: jax.Array) -> Any:
         """Gradient of the mean loss, the model's other variables, and the metrics."""
@@ -71,29 +112,7 @@ def make_step(network: Network, precision: Precision, *, steps: int, accumulate:
         mean = jax.tree.map(lambda a: a / accumulate, total)
         return mean, model_state, jax.tree.map(jnp.mean, metrics)
 
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        optimizer = state.values.optimizer
-        grads, model_state, metrics = gradients(
-            state, batch, jax.random.fold_in(state.key, state.step)
-        )
-        factor = state.values.schedule(state.step, steps)
-        transformation = optimizer.transformation(factor, state.params, axes)
-        updates, opt_state = transformation.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        metrics |= {
-            "learning_rate": optimizer.learning_rate * factor,
-            "gradient_norm": optax.tree.norm(grads),
-            "parameter_norm": optax.tree.norm(params),
-        }
-        return state.replace(  # type: ignore[attr-defined]
-            step=state.step + 1,
-            params=params,
-            model_state=model_state,
-            opt_state=opt_state,
-            average=_averaged(state, params),
-        ), metrics
-
-    return step
+    return gradients
 
 
 def make_predict(
