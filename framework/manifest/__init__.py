@@ -1,5 +1,12 @@
 """Hashes of a directory's files: written last, verified first."""
 
-from framework.manifest.manifest import MANIFEST, verify, write_manifest
+from framework.manifest.manifest import (
+    BLOCK,
+    MANIFEST,
+    Entry,
+    read_manifest,
+    verify,
+    write_manifest,
+)
 
-__all__ = ["MANIFEST", "verify", "write_manifest"]
+__all__ = ["BLOCK", "MANIFEST", "Entry", "read_manifest", "verify", "write_manifest"]

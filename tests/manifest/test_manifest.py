@@ -1,12 +1,14 @@
+import hashlib
 import json
 import os
+import random
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.manifest import MANIFEST, verify, write_manifest
+from framework.manifest import MANIFEST, manifest, read_manifest, verify, write_manifest
 
 CONTENTS = {"a": b"first", "deep/er/b": bytes(range(256)) * 300, "empty": b""}
 
@@ -31,9 +33,27 @@ def test_it_lists_size_and_hash_of_every_file(folder):
         name: len(content) for name, content in CONTENTS.items()
     }
     # The SHA-256 of "first", from sha256sum.
-    assert listed["a"]["sha256"] == (
+    assert listed["a"]["sha256"] == [
         "a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e"
-    )
+    ]
+    assert listed["empty"]["sha256"] == []
+
+
+@pytest.mark.parametrize("size", [199, 200, 201, 1000])
+def test_each_block_has_a_hash_of_its_own(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(manifest, "BLOCK", 200)
+    monkeypatch.setattr(manifest, "_PIECE", 64)
+    content = random.Random(size).randbytes(size)
+    (tmp_path / "file").write_bytes(content)
+    write_manifest(tmp_path)
+    assert read_manifest(tmp_path)["file"].sha256 == [
+        hashlib.sha256(content[start : start + 200]).hexdigest() for start in range(0, size, 200)
+    ]
+    for position in range(0, size, 99):
+        flipped = bytearray(content)
+        flipped[position] ^= 1
+        (tmp_path / "file").write_bytes(flipped)
+        assert verify(tmp_path) == ["file: content differs from its hash"]
 
 
 @given(st.data())
@@ -66,7 +86,23 @@ def test_no_manifest_means_not_finished(tmp_path):
     assert verify(tmp_path) == [f"{MANIFEST}: missing, so the directory was never finished"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": 3}', '{"files": {"a": 3}}'])
+UNREADABLE = [
+    "",
+    "{",
+    "[]",
+    "{}",
+    '{"files": 3}',
+    '{"files": {"a": 3}}',
+    '{"files": {"a": {"size": 5, "sha256": "x"}}}',
+    '{"files": {"a": {"size": 5, "sha256": []}}}',
+    '{"files": {"a": {"size": "5", "sha256": ["x"]}}}',
+    '{"files": {"../a": {"size": 0, "sha256": []}}}',
+    '{"files": {"/a": {"size": 0, "sha256": []}}}',
+    '{"files": {"a": {"size": 0, "sha256": []}, "a": {"size": 0, "sha256": []}}}',
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
 def test_an_unreadable_manifest_is_one_problem(folder, text):
     (folder / MANIFEST).write_text(text)
     (problem,) = verify(folder)
@@ -82,6 +118,23 @@ def test_every_flipped_byte_of_the_manifest_is_found_or_harmless(folder):
         flipped[position] ^= 1
         (folder / MANIFEST).write_bytes(flipped)
         assert verify(folder) or chr(content[position]).isspace()
+
+
+def test_a_flip_cannot_hide_a_file_behind_its_neighbour(tmp_path):
+    """Names that differ in one bit: the flip makes them one, and JSON would keep the last."""
+    for name in ("process_0", "process_1"):
+        (tmp_path / name).write_text(name)
+    write_manifest(tmp_path)
+    text = (tmp_path / MANIFEST).read_text()
+    (tmp_path / MANIFEST).write_text(text.replace("process_0", "process_1"))
+    assert verify(tmp_path) == [f"{MANIFEST}: unreadable (ValueError: a name is there twice)"]
+
+
+def test_every_truncation_of_the_manifest_is_found(folder):
+    content = (folder / MANIFEST).read_bytes()
+    for length in range(len(content)):
+        (folder / MANIFEST).write_bytes(content[:length])
+        assert verify(folder)
 
 
 def test_writing_again_replaces_it(folder):
