@@ -16,6 +16,7 @@ import numpy as np
 
 FLUSH_SECONDS = 1.0
 CLOSE_SECONDS = 30.0
+_LOOK_SECONDS = 0.05  # between looks whether a sink that is waited for was dropped
 _MOST_CALLS = 100_000  # a tracker so far behind hangs; more would only fill the memory
 
 
@@ -38,15 +39,22 @@ class Sink(Protocol):
 
 class Background:
     """A sink on a thread. `make` opens it there. `late`: only once there are scalars, so that a
-    slow import does not compete with the start of the training.
+    slow import does not compete with the start of the training. `awaited`: what it was given
+    exists nowhere else, so that `flushed` waits for it.
     """
 
     def __init__(
-        self, label: str, make: Callable[[], Sink], warn: Callable[[str], None], late: bool = False
+        self,
+        label: str,
+        make: Callable[[], Sink],
+        warn: Callable[[str], None],
+        late: bool = False,
+        awaited: bool = True,
     ) -> None:
         self.label = label
-        self._make = make
+        self._make: Callable[[], Sink] | None = make
         self._warn = warn
+        self._awaited = awaited
         self._calls: queue.Queue[tuple[str, tuple[Any, ...]]] = queue.Queue(_MOST_CALLS)
         self._dropped = False
         self._thread = threading.Thread(target=self._run, name=label, daemon=True)
@@ -67,6 +75,29 @@ class Background:
         if not self._started and (method == "scalars" or (method == "close" and arguments[0])):
             self._start()
 
+    def flush(self) -> Callable[[float], bool]:
+        """Have the sink flushed, after the calls before; returns how to wait for that.
+
+        What is returned takes seconds. False: they were not enough; a sink that was dropped, or
+        that no scalars have opened yet, has nothing to wait for.
+        """
+        if not (self._awaited and self._started):
+            return lambda _: True
+        done = threading.Event()
+        self.call("flush", done)
+
+        def wait(seconds: float) -> bool:
+            deadline = time.monotonic() + seconds
+            while not (self._dropped or not self._thread.is_alive()):
+                left = deadline - time.monotonic()
+                if done.wait(max(0.0, min(left, _LOOK_SECONDS))):
+                    return True
+                if left <= 0:
+                    return False
+            return True
+
+        return wait
+
     def join(self, seconds: float) -> bool:
         """Wait until the sink is closed, which `call("close", …)` asks for. False: it was not."""
         if self._started and not self._dropped:
@@ -74,12 +105,14 @@ class Background:
         return self._dropped or not self._thread.is_alive()
 
     def _start(self) -> None:
-        self._started = True
         self._thread.start()
+        self._started = True  # from here on, a thread that is not alive has ended
 
     def _run(self) -> None:
+        assert self._make is not None
         try:
             sink = self._make()
+            self._make = None  # it may hold a run's rows
         except BaseException as error:
             self._drop(_reason(error))
             return
@@ -96,6 +129,12 @@ class Background:
         while not self._dropped:
             with contextlib.suppress(queue.Empty):
                 method, arguments = self._calls.get(timeout=FLUSH_SECONDS if unflushed else None)
+                if method == "flush":
+                    sink.flush()
+                    flushed, unflushed = time.monotonic(), False
+                    for done in arguments:
+                        done.set()
+                    continue
                 getattr(sink, method)(*arguments)
                 if method == "close":
                     return
@@ -150,6 +189,12 @@ class FanOut:
     def flush(self) -> None:
         """Have everything so far handed to the operating system soon."""
         self._call("flush")
+
+    def flushed(self, seconds: float) -> bool:
+        """Have everything so far handed to the operating system, and wait for it; any thread."""
+        deadline = time.monotonic() + seconds
+        waits = [sink.flush() for sink in self._sinks]
+        return all(wait(max(0.0, deadline - time.monotonic())) for wait in waits)
 
     def close(self, succeeded: bool) -> None:
         """Finish all records; at most CLOSE_SECONDS, a second call does nothing."""

@@ -21,9 +21,15 @@ _FILES = itertools.count()
 class EventFiles:
     """One event file in `directory`. Events after `resume_step` (None: all) that are there
     already are hidden by a session start, as TensorBoard's own format has it.
+
+    `again`: the scalars recorded at `resume_step`, where something else knows them. Then that
+    step is hidden as well and they are written anew: the end of a run, killed in the middle,
+    logs at the step that it is continued from, and would have that twice.
     """
 
-    def __init__(self, directory: Path, resume_step: int | None) -> None:
+    def __init__(
+        self, directory: Path, resume_step: int | None, again: Mapping[str, float] | None = None
+    ) -> None:
         from tensorboard.compat.proto import event_pb2
         from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -36,9 +42,13 @@ class EventFiles:
         self._hyperparameters: dict[str, object] = {}
         self._metrics: set[str] = set()
         self._write(event_pb2.Event(file_version="brain.Event:2"))
-        first = 0 if resume_step is None else resume_step + 1
+        self._again: tuple[int, frozenset[str]] = (-1, frozenset())
+        first = 0 if resume_step is None else resume_step + (again is None)
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._write(event_pb2.Event(step=first, session_log=start))
+        if resume_step is not None and again:
+            self.scalars(resume_step, again)
+            self._again = resume_step, frozenset(again)
         self.flush()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -47,6 +57,8 @@ class EventFiles:
 
         self._step = max(self._step, step)
         self._logged.update(values)
+        if step == self._again[0]:
+            values = {name: v for name, v in values.items() if name not in self._again[1]}
         entries = [Summary.Value(tag=_tag(n), simple_value=float(v)) for n, v in values.items()]
         self._summary(step, *entries)
 

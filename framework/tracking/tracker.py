@@ -3,16 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from framework.tracking.fan_out import Background, FanOut, Sink
+from framework.tracking.jsonl import read_metrics
 from framework.tracking.options import TrackerOptions, WandbOptions
+
+Row = Mapping[str, Any]
 
 
 class Tracker(Protocol):
-    """Records what happens in a run. No method raises or waits for a disk or a network."""
+    """Records what happens in a run. No method raises; but for `flushed` and `close`, none waits
+    for a disk or a network.
+    """
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Numbers at a step; several calls for one step add up."""
@@ -40,6 +45,14 @@ class Tracker(Protocol):
     def flush(self) -> None:
         """Have everything so far handed to the operating system soon."""
 
+    def flushed(self, seconds: float) -> bool:
+        """Have everything so far handed to the operating system, and wait for it: a kill loses
+        none of it. May be called from any thread.
+
+        Returns:
+            Whether all that still record have done so; False after `seconds`, of all together.
+        """
+
     def close(self, succeeded: bool) -> None:
         """Finish all records; at most half a minute."""
 
@@ -60,16 +73,34 @@ def open_trackers(
     its own; the tracker is then dropped. In a run of several processes only the first one opens
     trackers.
     """
+    rows = _recorded(options, directory / "metrics.jsonl", resume_step, warn)
     sinks = []
     if options.jsonl:
         sinks.append(Background("metrics.jsonl", partial(_jsonl, directory, resume_step), warn))
     if options.tensorboard:
-        events = partial(_tensorboard, directory, resume_step)
+        events = partial(_tensorboard, directory, resume_step, rows)
         sinks.append(Background("TensorBoard", events, warn, late=True))
     if options.wandb.enabled and options.wandb.mode != "disabled":
-        run = partial(_wandb, options.wandb, directory, config, name, warn)
-        sinks.append(Background("W&B", run, warn, late=True))
+        run = partial(_wandb, options.wandb, directory, config, name, warn, resume_step, rows)
+        awaited = not options.jsonl  # else it is sent what it has not
+        sinks.append(Background("W&B", run, warn, late=True, awaited=awaited))
     return FanOut(sinks, warn)
+
+
+def _recorded(
+    options: TrackerOptions, path: Path, resume_step: int | None, warn: Callable[[str], None]
+) -> list[Row] | None:
+    """The rows that count of a metrics.jsonl; None where it does not say what was logged.
+
+    Read before its own thread, which changes the file, is there.
+    """
+    if resume_step is None or not (options.jsonl and path.is_file()):
+        return None
+    try:
+        return [row for row in read_metrics(path) if row["step"] <= resume_step]
+    except OSError as error:
+        warn(f"{path} cannot be read, W&B may have steps twice: {error.strerror or error}")
+        return None
 
 
 # Each runs on its tracker's thread, where the imports delay nothing.
@@ -81,10 +112,12 @@ def _jsonl(directory: Path, resume_step: int | None) -> Sink:
     return JsonLines(directory / "metrics.jsonl", resume_step)
 
 
-def _tensorboard(directory: Path, resume_step: int | None) -> Sink:
+def _tensorboard(directory: Path, resume_step: int | None, rows: list[Row] | None) -> Sink:
     from framework.tracking.tensorboard import EventFiles
 
-    return EventFiles(directory / "events", resume_step)
+    last: Row = rows[-1] if rows and rows[-1]["step"] == resume_step else {}
+    again = {name: value for name, value in last.items() if name != "step"}
+    return EventFiles(directory / "events", resume_step, None if rows is None else again)
 
 
 def _wandb(
@@ -93,7 +126,9 @@ def _wandb(
     config: Mapping[str, object],
     name: str,
     warn: Callable[[str], None],
+    resume_step: int | None,
+    rows: list[Row] | None,
 ) -> Sink:
     from framework.tracking.wandb import WandbRun
 
-    return WandbRun(options, directory, config, name, warn)
+    return WandbRun(options, directory, config, name, warn, resume_step, rows)

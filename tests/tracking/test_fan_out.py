@@ -155,6 +155,76 @@ def test_it_is_flushed_while_nothing_happens(monkeypatch):
     tracker.close(True)
 
 
+def test_flushed_waits_for_all_calls_before_it():
+    gate = threading.Event()
+    slow = Recorder()
+
+    def make() -> Recorder:
+        gate.wait(10)
+        return slow
+
+    said: list[str] = []
+    tracker = FanOut([Background("slow", make, said.append)], said.append)
+    tracker.scalars(1, {"loss": 1.0})
+    assert not tracker.flushed(0.1)
+    threading.Timer(0.1, gate.set).start()
+    assert tracker.flushed(10)
+    assert slow.calls[0] == ("scalars", 1, {"loss": 1.0})
+    assert slow.calls[-1] == ("flush",)
+
+
+@pytest.mark.parametrize("method", ["scalars", "flush"])
+def test_flushed_does_not_wait_for_a_sink_that_fails(method):
+    bad, good = Recorder(OSError(28, "No space left on device"), method), Recorder()
+    tracker, said = opened(bad, good)
+    tracker.scalars(1, {"loss": 1.0})
+    begun = time.monotonic()
+    assert tracker.flushed(30)
+    assert time.monotonic() - begun < 5
+    assert ("flush",) in good.calls
+    assert len(said) == 1
+
+
+def test_flushed_waits_for_hanging_sinks_no_longer_than_it_is_told():
+    gate = threading.Event()
+    good = Recorder()
+    said: list[str] = []
+    hanging = [Background(f"{n}", lambda: gate.wait(30), said.append) for n in range(3)]  # type: ignore[arg-type]
+    tracker = FanOut([*hanging, Background("good", lambda: good, said.append)], said.append)
+    tracker.scalars(1, {"loss": 1.0})
+    begun = time.monotonic()
+    assert not tracker.flushed(0.3)
+    assert time.monotonic() - begun < 2
+    gate.set()
+
+
+def test_flushed_does_not_wait_for_what_is_not_awaited_or_not_open():
+    gate = threading.Event()
+    said: list[str] = []
+    sinks = [
+        Background("not awaited", lambda: gate.wait(30), said.append, awaited=False),  # type: ignore[arg-type]
+        Background("late", lambda: gate.wait(30), said.append, late=True),  # type: ignore[arg-type]
+    ]
+    assert FanOut(sinks, said.append).flushed(5)
+    gate.set()
+
+
+def test_flushed_from_another_thread_while_the_loop_logs():
+    sink = Recorder()
+    tracker, said = opened(sink)
+    answers: list[bool] = []
+    waiter = threading.Thread(target=lambda: answers.extend(tracker.flushed(10) for _ in range(50)))
+    waiter.start()
+    for step in range(2000):
+        tracker.scalars(step, {"loss": 1.0})
+    waiter.join(30)
+    tracker.close(True)
+    assert tracker.flushed(0.1)  # closed: nothing is left to wait for
+    assert answers == [True] * 50
+    assert [call[1] for call in sink.calls if call[0] == "scalars"] == list(range(2000))
+    assert said == []
+
+
 @pytest.mark.parametrize(
     ("scalars", "succeeded", "expected"),
     [

@@ -101,6 +101,40 @@ def test_resuming_hides_what_came_after_the_checkpoint(tmp_path):
     assert found == [*((step, float(step)) for step in range(6)), (6, 60.0)]
 
 
+def test_the_step_that_is_continued_from_is_written_anew(tmp_path):
+    """A run killed while it concluded, at the step of its last checkpoint."""
+    killed = EventFiles(tmp_path, None)
+    image = np.zeros((2, 2, 3), np.uint8)
+    killed.scalars(4, {"loss": 0.5})
+    killed.scalars(5, {"loss": 0.25})
+    killed.scalars(5, {"test/accuracy": 0.75})
+    killed.picture(5, "sample", image)
+    killed.flush()
+    again = EventFiles(tmp_path, 5, {"loss": 0.25})
+    again.scalars(5, {"loss": 0.25, "test/accuracy": 0.75})
+    again.picture(5, "sample", image)
+    again.close(True)
+    found = accumulated(tmp_path)
+    assert [(e.step, e.value) for e in found.Scalars("training/loss")] == [(4, 0.5), (5, 0.25)]
+    assert [(e.step, e.value) for e in found.Scalars("test/accuracy")] == [(5, 0.75)]
+    assert [e.step for e in found.Images("sample")] == [5]
+
+
+def test_a_file_that_a_kill_has_torn_loses_no_step(tmp_path):
+    killed = EventFiles(tmp_path, None)
+    for step in range(10):
+        killed.scalars(step, {"loss": float(step)})
+    killed.flush()
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-7])
+    again = EventFiles(tmp_path, 5, {"loss": 5.0})
+    for step in range(6, 12):
+        again.scalars(step, {"loss": float(step)})
+    again.close(True)
+    found = [(e.step, e.value) for e in accumulated(tmp_path).Scalars("training/loss")]
+    assert found == [(step, float(step)) for step in range(12)]
+
+
 VALUES = {"optimizer.learning_rate": 0.1, "model.width": 8, "ema": True, "name": "a", "clip": None}
 
 

@@ -24,8 +24,8 @@ def _no_settings_of_the_user(monkeypatch):
         monkeypatch.delenv(name)
 
 
-def opened(directory: Path, **options) -> WandbRun:
-    settings = WandbOptions(project="tests", tags=("a", "b"), **options)
+def opened(directory: Path) -> WandbRun:
+    settings = WandbOptions(project="tests", tags=("a", "b"))
     return WandbRun(settings, directory, {"seed": 3, "model": {"width": 8}}, "trial", print)
 
 
@@ -86,15 +86,18 @@ def test_an_offline_run_is_read_back(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_second_opening_continues_the_same_run(tmp_path):
-    for step in (1, 2):
-        run = opened(tmp_path)
-        run.scalars(step, {"loss": 1.0})
-        run.close(step == 2)
-    identifier = (tmp_path / "wandb" / "run_id").read_text().strip()
-    paths = sorted((tmp_path / "wandb").glob("offline-run-*/*.wandb"))
-    assert [path.name for path in paths] == [f"run-{identifier}.wandb"] * 2
-    assert sorted(row["step"] for path in paths for row in history(path.parent)) == [1, 2]
+def test_values_of_one_step_are_one_row(tmp_path):
+    run = opened(tmp_path)
+    run.scalars(1, {"loss": 1.0})
+    run.scalars(1, {"accuracy": 0.5, "loss": 0.75})
+    run.text(1, "note", "x")
+    run.scalars(2, {"loss": 0.5})
+    run.close(True)
+    (directory,) = offline_runs(tmp_path)
+    first, second = history(directory)
+    assert (first["step"], first["loss"], first["accuracy"]) == (1, 0.75, 0.5)
+    assert "note.path" in first
+    assert (second["step"], second["loss"]) == (2, 0.5)
 
 
 def test_nothing_is_written_outside_and_no_variable_stays(tmp_path, monkeypatch):
