@@ -1,0 +1,173 @@
+"""The state that a step of a run began with, and its batch; nothing in the run is changed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+import yaml
+
+from framework.checkpoint import CheckpointDamaged, Checkpoints
+from framework.config import FolderPath, InvalidConfig, PositiveInt, Problem
+from framework.data import batch_number, training_batches
+from framework.parallel import MeshOptions, batch_putter, build_mesh
+from framework.run import RunDirectory
+from framework.train.assemble import assemble
+from framework.train.bad_steps import is_up_to_date, passed_over, read_bad_steps
+from framework.train.experiment import Experiment
+from framework.train.program import Program
+from framework.train.state import TrainState
+from framework.train.step import Batch
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Which step to look into.
+
+    Attributes:
+        run: the directory of a run.
+        step: from 1: the update that makes step N out of the state at step N - 1.
+    """
+
+    run: FolderPath
+    step: PositiveInt
+
+
+@dataclass(frozen=True)
+class Before:
+    """A run just before a step.
+
+    Attributes:
+        origin: step of the checkpoint that the state came from; 0: begun anew.
+        number: of the global batch, from 0.
+        batch: whole and on the host.
+    """
+
+    experiment: Experiment
+    program: Program
+    directory: RunDirectory
+    origin: int
+    number: int
+    state: TrainState
+    batch: Batch
+
+
+def rebuilt(options: Replay, say: Say) -> tuple[Experiment, RunDirectory]:
+    """The run's experiment, on one device where these here do not fit its mesh.
+
+    Raises:
+        InvalidConfig: there is no run, or it cannot be built today, or it has no such step.
+    """
+    directory = RunDirectory(options.run.absolute())
+    settings = _settings(directory)
+    try:
+        experiment = assemble(settings)
+    except InvalidConfig as error:
+        try:
+            experiment = assemble(settings | {"mesh": _single(settings["mesh"])})
+        except InvalidConfig:
+            raise error.under(f"{options.run}/config.yaml") from None
+        say("On one device, as the run's mesh does not fit these: numbers differ by rounding.")
+    steps = experiment.trainer.steps
+    if options.step > steps:
+        raise InvalidConfig(Problem("step", options.step, f"at most the {steps} of trainer.steps"))
+    before = (directory.read_json("data.json") or {}).get("fingerprint")
+    if before not in (None, experiment.data.fingerprint):
+        say("The data have changed since: the batches are not those of the run.")
+    # The interpreter looks for itself.
+    trainer = replace(experiment.trainer, debug_nans=False)
+    return replace(experiment, trainer=trainer), directory
+
+
+def go_to(experiment: Experiment, directory: RunDirectory, step: int, say: Say) -> Before:
+    """Restores the newest whole checkpoint before `step` and trains up to it.
+
+    Call it under `jax.set_mesh` of the same mesh as `build_mesh(experiment.mesh)`.
+
+    Raises:
+        CheckpointDamaged: every checkpoint before the step is.
+        InvalidConfig: the run's training ends before the step.
+    """
+    mesh = build_mesh(experiment.mesh)
+    program = experiment.program(experiment.network(), mesh)
+    left_out = _left_out(directory, step)
+    origin, state = _restored(experiment, program, directory, step - 1, left_out, say)
+    batches = training_batches(
+        experiment.data, seed=experiment.seed, start=origin, passed_over=left_out
+    )
+    if origin < step - 1:
+        say(f"Training again from step {origin} to step {step - 1}.")
+        call = program.call(1, program.abstract_state(experiment.values()))
+        put = batch_putter(program.mesh_options, mesh)
+        for _ in range(origin, step - 1):
+            state, metrics = call(state, put(next(batches)))
+            jax.block_until_ready(metrics)
+    reached = int(state.step)
+    if reached != step - 1:
+        expected, hint = f"at most {reached + 1}", "that step was bad, and the training ended there"
+        raise InvalidConfig(Problem("step", step, expected, hint))
+    batch = jax.tree.map(np.asarray, dict(next(batches)))
+    number = batch_number(step - 1, left_out)
+    return Before(experiment, program, directory, origin, number, state, batch)
+
+
+def _settings(directory: RunDirectory) -> dict[str, Any]:
+    """The run's own, but that its directory is where it is found, and one process takes part."""
+    file = directory.path / "config.yaml"
+    try:
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+        changes = {"dir": str(directory.path), "resume": "allow_changes"}
+        own = {**settings, "run": {**settings["run"], **changes}}
+    except OSError:
+        hint = "the last lines of a training say where it is"
+        raise InvalidConfig(Problem("run", directory.path, "a run directory", hint)) from None
+    except (ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        said = str(error).splitlines()[0]
+        expected = "a run whose config.yaml can be read"
+        raise InvalidConfig(Problem("run", directory.path, expected, said)) from error
+    own.pop("distributed", None)
+    return own
+
+
+def _single(mesh: Mapping[str, Any]) -> dict[str, Any]:
+    """The mesh's rules on one device."""
+    sizes = dict.fromkeys(MeshOptions().sizes, 1)
+    return {**mesh, **{axis: size for axis, size in sizes.items() if axis in mesh}, "devices": 1}
+
+
+def _left_out(directory: RunDirectory, step: int) -> tuple[int, ...]:
+    """The batches passed over when the step was made; of a bad one, for the first time."""
+    bad_steps = read_bad_steps(directory)
+    before = next((i for i, bad in enumerate(bad_steps) if bad.step == step), len(bad_steps))
+    return passed_over(bad_steps[:before])
+
+
+def _restored(
+    experiment: Experiment, program: Program, directory: RunDirectory, most: int,
+    left_out: Sequence[int], say: Say,
+) -> tuple[int, TrainState]:  # fmt: skip
+    """The newest whole checkpoint of at most so many steps; without any, the run's own start."""
+    checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint)
+    values = experiment.values()
+    damaged: CheckpointDamaged | None = None
+    for step in reversed(checkpoints.steps()):
+        if step > most:
+            continue
+        try:
+            state, extra = checkpoints.restore(step, program.abstract_state(values))
+        except CheckpointDamaged as error:
+            damaged = error
+            say(f"{error}")
+            continue
+        if not is_up_to_date(step, extra.get("passed_over", ()), left_out):
+            continue
+        if state.guard is not None:  # where a bad step ended the run, its state is frozen
+            state = state.replace(guard=state.guard.thawed())
+        return step, state
+    if damaged is not None:
+        raise damaged
+    say(f"No checkpoint of step {most} or before: beginning anew from the seed.")
+    return 0, program.initial_state(values, experiment.seed)
