@@ -3,7 +3,8 @@
     python -m scripts.local_cluster --processes 2 --devices 4 -- experiment=digits mesh=fsdp
 
 Every line of output is prefixed with its process's number. SIGINT and SIGTERM are handed on to all
-processes. Once one has failed, the others have some seconds to come to an end and are then killed.
+processes, which are sent SIGTERM if this one is killed (Linux). Once one has failed, the others
+have some seconds to come to an end and are then killed.
 
 The exit code is 0 if every process gave 0, and else the first that any gave of: 2 (a mistake in
 the configuration), 1 (a fault), 130 (stopped at once), 75 (start it again); and else the highest
@@ -24,6 +25,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from scripts.lifeline import lifeline
+
 ROOT = Path(__file__).resolve().parent.parent
 GRACE = 10.0
 _TELLING = (2, 1, 130, 75)
@@ -41,6 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
             # A terminal's Ctrl-C goes to this process alone, which hands it on, once.
             start_new_session=True,
+            preexec_fn=lifeline(),
         )
         for process in range(chosen.processes)
     ]  # fmt: skip

@@ -102,6 +102,39 @@ time.sleep(60)
     assert sorted(rest) == [f"[{n}] heard {int(number)}" for n in range(2)]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no signal at the death of a parent")
+def test_a_killed_cluster_takes_its_processes_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = """
+from pathlib import Path
+def hear(heard, frame):
+    Path(f"heard-{number}").write_text(str(heard))
+    sys.exit(75)
+signal.signal(signal.SIGTERM, hear)
+Path(f"ready-{number}").touch()
+time.sleep(60)
+"""
+    options = write(tmp_path, monkeypatch, body)
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scripts.local_cluster", *options],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    def wait_for(name: str) -> list[Path]:
+        deadline = time.monotonic() + 60
+        while len(found := sorted(tmp_path.glob(f"{name}-*"))) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return found
+
+    wait_for("ready")
+    process.kill()
+    process.wait()
+    assert [path.name for path in wait_for("heard")] == ["heard-0", "heard-1"]
+
+
 def test_wrong_words(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--processes", "0"])
