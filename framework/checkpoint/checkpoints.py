@@ -2,8 +2,8 @@
 
 A save copies the state to the host and returns. In the background Orbax writes a temporary
 directory and renames it, then the manifest is written, which makes it a checkpoint, and only then
-are older ones removed. A checkpoint is verified against its manifest before anything is restored,
-because Orbax restores damaged arrays without a word.
+are older ones removed and the new one copied to a second place. A checkpoint is verified against
+its manifest before anything is restored, because Orbax restores damaged arrays without a word.
 
 The directories are those of Orbax's CheckpointManager, which reads them. It does not write them,
 as it removes old steps before a manifest of the new one could be there.
@@ -11,31 +11,24 @@ as it removes old steps before a manifest of the new one could be there.
 
 import contextlib
 import json
-import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
+from framework.checkpoint import housekeeping
 from framework.checkpoint import leaves as state_leaves
-from framework.checkpoint.failures import (
-    CheckpointDamaged,
-    CheckpointFailed,
-    CheckpointMismatch,
-    cause,
-    mismatch,
-    shown,
-)
-from framework.checkpoint.options import CheckpointOptions, kept, ranked
-from framework.checkpoint.record import ITEM, Record, is_finished, read_record, step_directories
+from framework.checkpoint.copies import Copies
+from framework.checkpoint.failures import CheckpointDamaged, CheckpointFailed, cause, shown
+from framework.checkpoint.options import CheckpointOptions, ranked
+from framework.checkpoint.reading import read_state
+from framework.checkpoint.record import ITEM, Record, finished_steps, read_record, step_directories
 from framework.manifest import verify, write_manifest
+from framework.parallel import by_first
 
 PyTree = Any
-_TEMPORARY = "*.orbax-checkpoint-tmp*"  # what Orbax calls a save in progress
-_REMOVED = ".removed"
 
 
 class Restored(NamedTuple):
@@ -47,9 +40,11 @@ class Restored(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints below `directory`. Reading alone changes nothing but setting damaged ones
-    aside; the directory is made at the first save. `warn` is given one line for each checkpoint
-    set aside.
+    """The checkpoints below `directory`, and their copies where the options have a place for them.
+
+    Reading alone changes nothing but setting damaged ones aside and fetching copies; the
+    directory is made at the first save. `warn` is given one line for each checkpoint set aside or
+    fetched, and for what could not be removed or copied, these from the thread of a save.
     """
 
     def __init__(
@@ -61,6 +56,7 @@ class Checkpoints:
         self.directory = directory.absolute()
         self.options = options
         self._warn = warn
+        self._copies = Copies(options.copy_to, options, warn) if options.copy_to else None
         self._writer: Any = None  # Orbax's AsyncCheckpointer, made at the first save
         self._saving: int | None = None
         self._finish: threading.Thread | None = None
@@ -76,12 +72,14 @@ class Checkpoints:
         state: PyTree,
         extra: Mapping[str, Any],
         metrics: Mapping[str, float],
+        ready: Callable[[], None] = lambda: None,
     ) -> None:
         """Save `state` (a tree of arrays), `extra` (JSON) and `metrics` as checkpoint `step`.
 
         Returns once the state is copied to the host: it may be donated at once. Waits for the
-        former save. A step that is there already is left alone. Raises CheckpointFailed, also
-        for the former save.
+        former save. A step that is there already is left alone. The checkpoint counts only after
+        `ready`, called in the background when all else is written (in the first process only).
+        Raises CheckpointFailed, also for the former save.
         """
         self.wait()
         if step == self._saving or step in self.steps():  # alike in all processes
@@ -95,13 +93,12 @@ class Checkpoints:
             writer = self._opened()
             arguments = _arguments(state_leaves.to_save(leaves), record)
             writer.save(self.directory / str(step), args=arguments, force=True)
-        self._finish = threading.Thread(target=self._seal, name="checkpoint")
+        self._finish = threading.Thread(target=self._seal, args=(step, ready), name="checkpoint")
         self._finish.start()
 
     def steps(self) -> list[int]:
         """Steps of the finished checkpoints, rising; the one being saved is not among them."""
-        found = step_directories(self.directory)
-        return [step for step, path in found.items() if is_finished(path)]
+        return finished_steps(self.directory)
 
     def latest(self) -> int | None:
         """The newest finished step."""
@@ -112,7 +109,28 @@ class Checkpoints:
         for; None where no step has one. Raises CheckpointFailed.
         """
         self.wait()
-        return next(iter(ranked(self._scores())), None)
+        scores = housekeeping.scores(self.directory, self.options)
+        return next(iter(ranked(scores)), None)
+
+    def anything(self) -> bool:
+        """Whether there may be something to restore, here or in the place of the copies; cheap."""
+        try:
+            return bool(step_directories(self.directory) or (self._copies and self._copies.steps()))
+        except Exception:  # whether that matters shows when something is to be restored
+            return True
+
+    def peek(self, step: int | None = None) -> dict[str, Any]:
+        """The `extra` saved with `step`, or with the newest step here or in the place of the
+        copies; not verified. Empty where there is none. Raises OSError and ValueError, and what
+        the place of the copies raises.
+        """
+        here, there = self.steps(), self._copies.steps() if self._copies else []
+        newest = max([*here, *there], default=None) if step is None else step
+        if newest is None:
+            return {}
+        away = self._copies is not None and newest in there and newest not in here
+        place = self._copies.root() if self._copies and away else self.directory
+        return dict(read_record(place / str(newest)).extra)
 
     def restore(
         self, step: int, abstract_state: PyTree, *, part: bool = False
@@ -124,21 +142,24 @@ class Checkpoints:
         the first device. Raises CheckpointDamaged where a file is not as it was written, and
         CheckpointMismatch, before anything is read, where names, shapes or types differ.
         """
-        problems = self._problems(step)
+        path = self.directory / str(step)
+        problems = by_first(lambda: verify(path))
         if problems:
             raise CheckpointDamaged(f"checkpoint {step} is damaged:\n{shown(problems)}")
-        return self._restore_verified(step, abstract_state, part)
+        return read_state(path, abstract_state, part=part)
 
     def restore_latest(self, abstract_state: PyTree) -> Restored | None:
         """The newest whole checkpoint, or None. Damaged ones are set aside, each with a warning:
-        renamed to `<step>.damaged`, to be looked at or deleted by a person.
+        renamed to `<step>.damaged`, to be looked at by a person. A copy that is newer than what
+        is whole here is fetched. Raises CheckpointMismatch, and CheckpointFailed where nothing
+        is here and the copies cannot be had.
         """
         self.wait()
         self._saving = None  # it may be set aside, and then be saved again
-        step = self._newest_whole()
+        step = by_first(self._newest_whole)  # only the first process renames
         if step is None:
             return None
-        state, extra = self._restore_verified(step, abstract_state)
+        state, extra = read_state(self.directory / str(step), abstract_state, part=False)
         return Restored(step, state, extra)
 
     def wait(self) -> None:
@@ -157,9 +178,7 @@ class Checkpoints:
         try:
             self.wait()
         finally:
-            writer, self._writer = self._writer, None
-            if writer is not None:
-                writer.close()
+            self._release()
 
     def _opened(self) -> Any:
         """Orbax's writer; made late, as that clears what killed saves have left."""
@@ -168,98 +187,63 @@ class Checkpoints:
 
             if jax.process_index() == 0:
                 self.directory.mkdir(parents=True, exist_ok=True)
-                for pattern in (_TEMPORARY, f"*{_REMOVED}"):
-                    for path in self.directory.glob(pattern):
-                        shutil.rmtree(path, ignore_errors=True)
-            self._writer = ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
+                housekeeping.clear_interrupted(self.directory)
+            # Else a directory that cannot be made leaves threads that keep the program for minutes.
+            at_once = ocp.options.AsyncOptions(create_directories_asynchronously=False)
+            handler = ocp.CompositeCheckpointHandler()
+            self._writer = ocp.AsyncCheckpointer(handler, async_options=at_once)
         return self._writer
 
-    def _seal(self) -> None:
+    def _release(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+    def _give_up(self, step: int) -> None:
+        """Keep nothing of a save that failed; Orbax's writer would say so again at the next."""
+        with contextlib.suppress(Exception):
+            self._release()
+        if jax.process_index() == 0:
+            housekeeping.clear_failed(self.directory, step)
+
+    def _seal(self, step: int, ready: Callable[[], None]) -> None:
         """Wait for Orbax, write the manifest, remove older checkpoints; runs on a thread.
 
         In a run of several processes the first one does so for all.
         """
+        first = jax.process_index() == 0
         try:
             self._writer.wait_until_finished()
-            if jax.process_index() == 0:
-                write_manifest(self.directory / str(self._saving))
-                self._remove_old()
+            if first:
+                ready()
+                write_manifest(self.directory / str(step))
         except Exception as error:
             self._error = error
-            if jax.process_index() == 0:  # what was written of it holds space on a full disk
-                for path in self.directory.glob(f"{self._saving}{_TEMPORARY[1:]}"):
-                    shutil.rmtree(path, ignore_errors=True)
+            self._give_up(step)
+            return
+        if first:
+            self._tidy()
 
-    def _remove_old(self) -> None:
-        scores = self._scores()
-        for step in set(scores) - kept(scores, scores, self.options):
-            path = self.directory / str(step)
-            removed = path.rename(path.with_name(f"{step}{_REMOVED}"))
-            shutil.rmtree(removed, ignore_errors=True)
-
-    def _scores(self) -> dict[int, float | None]:
-        """The score of every finished checkpoint."""
-        scores: dict[int, float | None] = {}
-        for step in self.steps():
-            scores[step] = None
-            with contextlib.suppress(OSError, ValueError, TypeError):  # found when verified
-                metrics = read_record(self.directory / str(step)).metrics
-                scores[step] = self.options.score(metrics)
-        return scores
-
-    def _problems(self, step: int) -> list[str]:
-        return verify(self.directory / str(step))
+    def _tidy(self) -> None:
+        """The new checkpoint counts, whatever goes wrong from here on."""
+        try:
+            housekeeping.remove_old(self.directory, self.options)
+        except OSError as error:
+            self._warn(f"older checkpoints were not removed: {cause(error)}")
+        if self._copies is not None:
+            self._copies.update(self.directory)
 
     def _newest_whole(self) -> int | None:
-        """Chosen by the first process for all, as only it renames."""
-        found = -1
-        if jax.process_index() == 0:
-            for step in reversed(step_directories(self.directory)):
-                problems = self._problems(step)
-                if not problems:
-                    found = step
-                    break
-                self._set_aside(step, problems)
-        if jax.process_count() > 1:
-            from jax.experimental import multihost_utils
-
-            found = int(multihost_utils.broadcast_one_to_all(np.int32(found)))
-        return None if found < 0 else found
-
-    def _set_aside(self, step: int, problems: Sequence[str]) -> None:
-        source = self.directory / str(step)
-        names = (f"{step}.damaged", *(f"{step}.damaged-{n}" for n in range(2, 1000)))
-        target = next(path for name in names if not (path := self.directory / name).exists())
-        try:
-            source.rename(target)
-            where = f"set aside as {target.name}"
-        except OSError as error:
-            where = f"skipped (not renamed: {error.strerror or error})"
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        self._warn(f"checkpoint {step} is damaged and {where}: {problems[0]}{more}")
-
-    def _restore_verified(
-        self, step: int, abstract: PyTree, part: bool = False
-    ) -> tuple[PyTree, dict[str, Any]]:
-        record = read_record(self.directory / str(step))
-        leaves = state_leaves.named_leaves(abstract)
-        saved = {n: kind for n, kind in record.leaves.items() if not part or n in leaves}
-        lines = mismatch(saved, state_leaves.describe(leaves))
-        if lines:
-            raise CheckpointMismatch(
-                f"checkpoint {step} in {self.directory} does not fit this configuration; "
-                f"{len(lines)} of {len(leaves)} arrays differ:\n{shown(lines)}"
-            )
-        import orbax.checkpoint as ocp
-
-        wanted = state_leaves.to_restore(leaves)
-        with ocp.PyTreeCheckpointer() as reader:
-            arguments = ocp.args.PyTreeRestore(
-                wanted, ocp.checkpoint_utils.construct_restore_args(wanted), partial_restore=part
-            )
-            place = self.directory / str(step) / "state"
-            stored = reader.restore(place, arguments) if wanted else {}
-        return state_leaves.from_restored(abstract, leaves, stored), dict(record.extra)
+        newest = None
+        for step, path in reversed(step_directories(self.directory).items()):
+            problems = verify(path)
+            if not problems:
+                newest = step
+                break
+            self._warn(housekeeping.set_aside(self.directory, step, problems))
+        if self._copies is None:
+            return newest
+        return self._copies.fetch_newer(self.directory, newest)
 
     @contextlib.contextmanager
     def _plainly(self, kind: type[Exception]) -> Iterator[None]:
@@ -268,6 +252,8 @@ class Checkpoints:
             yield
         except kind as error:
             step, self._saving = self._saving, None
+            if step is not None:
+                self._give_up(step)
             latest = self.latest()
             then = "starts anew" if latest is None else f"continues from step {latest}"
             raise CheckpointFailed(

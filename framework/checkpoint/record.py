@@ -1,11 +1,13 @@
 """What a checkpoint says beside its arrays; read without importing Orbax."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from framework.checkpoint.options import CheckpointOptions
 from framework.manifest import MANIFEST
 
 ITEM = "record"
@@ -34,13 +36,34 @@ def read_record(checkpoint: Path) -> Record:
 
 
 def step_directories(directory: Path) -> dict[int, Path]:
-    """Committed checkpoints below `directory`, whole or not, by rising step."""
+    """Committed checkpoints below `directory`, whole or not, by rising step.
+
+    Names that no save gives (`007`, `٣`) are no steps. `directory` may be a path of `etils.epath`.
+    """
     if not directory.is_dir():
         return {}
-    found = {int(p.name): p for p in directory.iterdir() if p.name.isdecimal() and p.is_dir()}
-    return dict(sorted(found.items()))
+    names = {p.name: p for p in directory.iterdir()}
+    steps = [int(name) for name in names if name.isdecimal() and name == str(int(name))]
+    return {step: path for step in sorted(steps) if (path := names[str(step)]).is_dir()}
 
 
 def is_finished(checkpoint: Path) -> bool:
     """Whether the checkpoint's manifest, which is written last, is there."""
-    return (checkpoint / MANIFEST).is_file()
+    return (checkpoint / MANIFEST).exists()
+
+
+def finished_steps(directory: Path) -> list[int]:
+    """Steps of the finished checkpoints below `directory`, rising."""
+    return [step for step, path in step_directories(directory).items() if is_finished(path)]
+
+
+def score_of(checkpoint: Path, options: CheckpointOptions) -> float | None:
+    """The number that ranks this checkpoint; None where it has none, or where it is damaged.
+
+    Raises OSError where it cannot be read, which must not make it worse than others.
+    """
+    if options.metric is None:
+        return None
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+        return options.score(read_record(checkpoint).metrics)
+    return None

@@ -1,7 +1,5 @@
-import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,41 +11,13 @@ import numpy as np
 import pytest
 
 from framework.checkpoint import (
-    CheckpointDamaged,
-    CheckpointFailed,
     CheckpointMismatch,
-    CheckpointOptions,
-    Checkpoints,
 )
 from framework.manifest import MANIFEST, verify
+from tests.checkpoint.opened import opened
 from tests.checkpoint.states import abstract, assert_equal, make
 
 ROOT = Path(__file__).resolve().parents[2]
-OPTIONS = CheckpointOptions(keep_latest=2, keep_best=1, metric="accuracy")
-
-
-@contextlib.contextmanager
-def opened(directory: Path, options: CheckpointOptions = OPTIONS):
-    said: list[str] = []
-    checkpoints = Checkpoints(directory, options, said.append)
-    yield checkpoints, said
-    checkpoints.close()
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory) -> Path:
-    """Checkpoints 1, 2 and 3 of seeds 1, 2 and 3; copied by the tests that change them."""
-    directory = tmp_path_factory.mktemp("run") / "checkpoints"
-    with opened(directory, CheckpointOptions(keep_latest=3)) as (checkpoints, _):
-        for step in (1, 2, 3):
-            state = make(devices=8, seed=step, step=step)
-            checkpoints.save(step, state, {"position": 10 * step, "best": None}, {"loss": 1.0})
-    return directory
-
-
-@pytest.fixture
-def copied(saved: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(saved, tmp_path / "checkpoints"))
 
 
 @pytest.mark.parametrize("devices", [8, 4, 1])
@@ -147,84 +117,6 @@ def test_reading_changes_and_makes_nothing(saved, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-# Damage
-
-
-def files(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob("*") if path.is_file())
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-@pytest.mark.parametrize("damage", [flip, truncate, Path.unlink])
-def test_damage_to_any_file_leads_to_the_step_before(saved, tmp_path, damage):
-    for number, original in enumerate(files(saved / "3")):
-        if not original.stat().st_size:
-            continue
-        directory = Path(shutil.copytree(saved, tmp_path / str(number)))
-        damage(directory / original.relative_to(saved))
-        with opened(directory) as (checkpoints, said):
-            assert checkpoints._newest_whole() == 2
-            assert checkpoints.steps() == [1, 2]
-        (line,) = said
-        name = original.relative_to(saved / "3").as_posix()
-        assert line.startswith("checkpoint 3 is damaged and set aside as 3.damaged:")
-        assert name in line or name == MANIFEST
-        assert (directory / "3.damaged").is_dir()
-
-
-def test_the_newest_whole_one_is_restored_and_the_run_goes_on(copied):
-    flip(max(files(copied / "3" / "state"), key=lambda path: path.stat().st_size))
-    (copied / "2" / MANIFEST).unlink()
-    with opened(copied) as (checkpoints, said):
-        step, state, extra = checkpoints.restore_latest(abstract(make()))
-        assert (step, extra["position"]) == (1, 10)
-        assert_equal(state, make(seed=1, step=1))
-        assert [line.split(":")[0] for line in said] == [
-            "checkpoint 3 is damaged and set aside as 3.damaged",
-            "checkpoint 2 is damaged and set aside as 2.damaged",
-        ]
-        checkpoints.save(2, make(seed=7, step=2), {}, {})
-        checkpoints.wait()
-        assert checkpoints.steps() == [1, 2]
-        truncate(max(files(copied / "2" / "state"), key=lambda path: path.stat().st_size))
-        assert checkpoints.restore_latest(abstract(make())).step == 1
-        checkpoints.save(2, make(seed=7, step=2), {}, {})
-    names = {path.name for path in copied.iterdir()}
-    assert names == {"1", "2", "2.damaged", "2.damaged-2", "3.damaged"}
-
-
-def test_no_whole_checkpoint_is_none(copied):
-    for step in ("1", "2", "3"):
-        (copied / step / MANIFEST).unlink()
-    with opened(copied) as (checkpoints, said):
-        assert checkpoints.restore_latest(abstract(make())) is None
-    assert len(said) == 3
-
-
-def test_restoring_a_named_step_that_is_damaged_raises(copied):
-    flip(copied / "2" / "record" / "metadata")
-    with (
-        opened(copied) as (checkpoints, _),
-        pytest.raises(
-            CheckpointDamaged, match=r"checkpoint 2 is damaged:\n  record/metadata: cont"
-        ),
-    ):
-        checkpoints.restore(2, abstract(make()))
-    assert (copied / "2").is_dir()
-
-
-# Mismatch
-
-
 def differently(state, **changes):
     params = {**state.params, **changes}
     return state.replace(params={name: leaf for name, leaf in params.items() if leaf is not None})
@@ -287,99 +179,6 @@ def test_a_long_list_of_differences_is_cut(saved):
     lines = str(error.value).splitlines()
     assert len(lines) == 10
     assert lines[-1] == "  … and 42 more"
-
-
-# Failures
-
-
-def test_a_full_disk_is_said_plainly_and_earlier_steps_stay(tmp_path):
-    small = tmp_path / "small"
-    small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small file system cannot be mounted here: it needs root")
-    big = {"x": jnp.asarray(np.random.default_rng(0).normal(size=600_000).astype(np.float32))}
-    try:
-        checkpoints = Checkpoints(small / "checkpoints", OPTIONS)
-        checkpoints.save(1, big, {}, {})
-        checkpoints.wait()
-        checkpoints.save(2, big, {}, {})
-        with pytest.raises(CheckpointFailed) as error:
-            checkpoints.wait()
-        assert str(error.value) == (
-            "checkpoint 2 was not saved: no space left on the disk; "
-            "the next start continues from step 1"
-        )
-        assert [path.name for path in (small / "checkpoints").iterdir()] == ["1"]
-        checkpoints.wait()  # said once
-        assert checkpoints.restore_latest(big).step == 1
-        checkpoints.save(3, {"x": jnp.ones(2)}, {}, {})  # and there is room for a small one
-        checkpoints.close()
-        assert checkpoints.steps() == [1, 3]
-    finally:
-        subprocess.run(["umount", "-l", str(small)], check=True)
-
-
-def test_a_directory_that_cannot_be_made(tmp_path):
-    (tmp_path / "file").write_text("")
-    checkpoints = Checkpoints(tmp_path / "file" / "checkpoints", OPTIONS)
-    with pytest.raises(CheckpointFailed, match="the next start starts anew"):
-        checkpoints.save(1, {"x": jnp.ones(2)}, {}, {})
-
-
-def test_extra_that_is_no_json_is_refused_at_once(tmp_path):
-    with opened(tmp_path / "checkpoints") as (checkpoints, _), pytest.raises(TypeError):
-        checkpoints.save(1, {"x": jnp.ones(2)}, {"position": object()}, {})
-
-
-def test_what_a_killed_save_left_is_cleared(copied):
-    left = copied / "4.orbax-checkpoint-tmp"
-    (left / "state").mkdir(parents=True)
-    (copied / "1.removed").mkdir()
-    with opened(copied) as (checkpoints, said):
-        assert checkpoints.restore_latest(abstract(make())).step == 3
-        assert left.exists()  # reading clears nothing: the save may be going on elsewhere
-        checkpoints.save(4, make(), {}, {})
-        checkpoints.wait()
-        assert checkpoints.steps() == [3, 4]
-    assert {path.name for path in copied.iterdir()} == {"3", "4"}
-    assert said == []
-
-
-KILLED = """
-import os, sys, jax.numpy as jnp
-from pathlib import Path
-from framework.checkpoint import checkpoints as module
-from framework.checkpoint import CheckpointOptions, Checkpoints
-saving = Checkpoints(Path(sys.argv[1]), CheckpointOptions())
-saving.save(1, {"x": jnp.full(1000, 1.0)}, {}, {})
-saving.wait()
-if sys.argv[2] == "before the manifest":
-    module.write_manifest = lambda directory: os._exit(9)
-saving.save(2, {"x": jnp.full(1000, 2.0)}, {}, {})
-if sys.argv[2] == "at once":
-    os._exit(9)
-saving.wait()
-"""
-
-
-@pytest.mark.parametrize("moment", ["at once", "before the manifest"])
-def test_a_killed_save_leads_to_the_step_before(tmp_path, moment):
-    directory = tmp_path / "checkpoints"
-    run = subprocess.run(
-        [sys.executable, "-c", KILLED, str(directory), moment],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=120,
-    )
-    assert run.returncode == 9
-    with opened(directory) as (checkpoints, said):
-        step, state, _ = checkpoints.restore_latest({"x": jnp.zeros(1000)})
-        assert step == 1
-        assert float(state["x"].min()) == float(state["x"].max()) == 1
-        checkpoints.save(2, state, {}, {})
-        checkpoints.wait()
-        assert checkpoints.steps() == [1, 2]
-    assert len(said) == (moment == "before the manifest")
 
 
 TWO = """

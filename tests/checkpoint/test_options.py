@@ -9,17 +9,36 @@ from framework.checkpoint.options import CheckpointOptions, kept, ranked
 SCORES = st.dictionaries(st.integers(0, 50), st.one_of(st.none(), st.floats(allow_nan=False)))
 
 
-@given(SCORES, st.integers(1, 4), st.integers(0, 4))
-def test_the_newest_and_the_best_are_kept(scores, latest, best):
-    options = CheckpointOptions(keep_latest=latest, keep_best=best)
+EVERY = st.one_of(st.none(), st.integers(1, 10))
+
+
+@given(SCORES, st.integers(1, 4), st.integers(0, 4), EVERY)
+def test_the_newest_the_best_and_the_regular_are_kept(scores, latest, best, every):
+    options = CheckpointOptions(keep_latest=latest, keep_best=best, keep_every=every)
     keep = kept(scores, scores, options)
     assert keep <= scores.keys()
     assert set(sorted(scores)[-latest:]) <= keep
+    regular = {step for step in scores if every and step % every == 0}
+    assert regular <= keep
     scored = {step for step, score in scores.items() if score is not None}
     assert len(keep & scored) >= min(best, len(scored))
-    assert len(keep) <= latest + best
+    assert len(keep - regular) <= latest + best
     for lost in scored - keep:
         assert sum(scores[k] >= scores[lost] for k in keep & scored) >= best
+
+
+@given(SCORES, st.integers(1, 4), st.integers(0, 4), EVERY)
+def test_a_whole_one_goes_only_when_what_takes_its_place_is_there(scores, latest, best, every):
+    """Over a run's saves: something newest is always there, and what is best and regular."""
+    options = CheckpointOptions(keep_latest=latest, keep_best=best, keep_every=every)
+    there: set[int] = set()
+    for number, step in enumerate(sorted(scores), start=1):
+        there.add(step)
+        removed = there - kept(there, scores, options)
+        there -= removed
+        assert len(there) >= min(number, latest)
+        assert all(sum(other > gone for other in there) >= latest for gone in removed)
+    assert there == kept(scores, scores, options)  # what went was not missed later
 
 
 def test_among_equals_the_newest_is_the_best():
