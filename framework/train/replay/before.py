@@ -1,6 +1,6 @@
 """The state that a step of a run began with, and its batch; nothing in the run is changed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,11 +100,7 @@ def go_to(experiment: Experiment, directory: RunDirectory, step: int, say: Say) 
     )
     if origin < step - 1:
         say(f"Training again from step {origin} to step {step - 1}.")
-        call = program.call(1, program.abstract_state(experiment.values()))
-        put = batch_putter(program.mesh_options, mesh)
-        for _ in range(origin, step - 1):
-            state, metrics = call(state, put(next(batches)))
-            jax.block_until_ready(metrics)
+        state = _trained(program, state, batches, range(origin + 1, step), say)
     reached = int(state.step)
     if reached != step - 1:
         expected, hint = f"at most {reached + 1}", "that step was bad, and the training ended there"
@@ -136,6 +132,21 @@ def _single(mesh: Mapping[str, Any]) -> dict[str, Any]:
     """The mesh's rules on one device."""
     sizes = dict.fromkeys(MeshOptions().sizes, 1)
     return {**mesh, **{axis: size for axis, size in sizes.items() if axis in mesh}, "devices": 1}
+
+
+def _trained(
+    program: Program, state: TrainState, batches: Iterator[Batch], steps: range, say: Say
+) -> TrainState:
+    """The state after the steps, each made by the run's own program."""
+    call = program.call(1, program.abstract_state(state.values))
+    put = batch_putter(program.mesh_options, program.mesh)
+    finite = True
+    for step in steps:
+        state, metrics = call(state, put(next(batches)))
+        if finite and not np.isfinite(metrics["loss"]):  # this waits for the step
+            finite = False
+            say(f"The loss of step {step} is not finite already.")
+    return state
 
 
 def _left_out(directory: RunDirectory, step: int) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from framework.train.state import TrainState
 from framework.train.step import Batch, make_gradients, make_loss
 
 OPTIMIZER = "optimizer"
-_PARTS = ("params", "model_state", "opt_state", "average")
+_PARTS = ("params", "model_state", "opt_state", "average", "values")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Evaluated:
             counts before that of a gradient.
         forward: whether it reached what the forward pass gives. The derivative of an operation is
             computed beside it, so that its place among the operations does not tell.
-        faults: how many operations made such numbers, harmless ones included.
+        passing: operations that made such numbers before it, or at all, which reached no result.
         marks: outputs of modules and gradients by them, in order.
     """
 
@@ -43,15 +43,17 @@ class Evaluated:
     compiled: dict[str, float]
     fault: Fault | None
     forward: bool
-    faults: int
+    passing: list[Fault]
     marks: list[Mark]
 
 
 def inputs_of(before: Before) -> dict[str, Extent]:
     """The extents of the arrays that go into the step, by name."""
-    state = {part: getattr(before.state, part) for part in _PARTS}
-    state["values"] = before.state.values
-    return {**flat_extents(state), **flat_extents({"batch": before.batch})}
+    parts = {part: getattr(before.state, part) for part in _PARTS} | {"batch": before.batch}
+    found: dict[str, Extent] = {}
+    for name, part in parts.items():
+        found |= flat_extents({name: part})
+    return found
 
 
 def flat_extents(tree: Any) -> dict[str, Extent]:
@@ -77,14 +79,15 @@ def evaluate(before: Before) -> Evaluated:
     values = interpreter(traced, *jax.tree.leaves((state, batch)))
     results = jax.tree.unflatten(jax.tree.structure(shape), values)
     forward = _first({name: results[name] for name in ("loss", "model_state")})
+    fault = forward or _first(results)
     return Evaluated(
         results=flat_extents(results),
         loss=float(results["loss"].array),
         gradient_norm=float(results["gradient_norm"].array),
         compiled={name: float(metrics[name]) for name in ("loss", "gradient_norm")},
-        fault=forward or _first(results),
+        fault=fault,
         forward=forward is not None,
-        faults=len(interpreter.faults),
+        passing=[f for f in interpreter.faults if fault is None or f.order < fault.order],
         marks=interpreter.marks,
     )
 

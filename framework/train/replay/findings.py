@@ -40,7 +40,8 @@ def findings(
         "results_not_finite": _by_name(broken),
         "first": None if seen.fault is None else _first(seen.fault, seen.forward),
         "nearest_before": _nearest(seen),
-        "harmless_operations": seen.faults if seen.fault is None else 0,
+        "passing": [_operation(fault) for fault in seen.passing[:SHOWN]],
+        "passing_count": len(seen.passing),
         "modules": [_mark(mark) for mark in outputs],
         "largest_activations": [_mark(mark) for mark in _largest(outputs)],
         "largest_gradients": _by_name(
@@ -64,13 +65,16 @@ def microbatch_of(where: Where) -> int | None:
 
 
 def _first(fault: Fault, forward: bool) -> dict[str, Any]:
-    module = module_of(fault.where.names)
+    found = _operation(fault)
     direction = "forward" if forward else "backward"
+    return {**found, "pass": "update" if found["module"] == OPTIMIZER else direction}
+
+
+def _operation(fault: Fault) -> dict[str, Any]:
     return {
-        "module": module,
+        "module": module_of(fault.where.names),
         "layer": layer_of(fault.where),
         "microbatch": microbatch_of(fault.where),
-        "pass": "update" if module == OPTIMIZER else direction,
         "again": fault.where.again,
         "rounds": [{"module": m, "number": n} for m, n in fault.where.rounds],
         "operation": fault.primitive,

@@ -38,6 +38,7 @@ def show(console: Console, found: Finding) -> None:
 def _show_cause(say: Say, found: Finding) -> None:
     _show_names(say, "Not finite before the step: ", found["inputs_not_finite"])
     _show_names(say, "Not finite after it: ", found["results_not_finite"])
+    _show_passing(say, found)
     if found["first"] is not None:
         _show_first(say, found["first"], found["nearest_before"])
     if found["inputs_not_finite"]:
@@ -53,11 +54,9 @@ def _show_first(say: Say, first: Finding, nearest: Sequence[Finding]) -> None:
         what = "gradient by the output of" if mark["gradient"] else "output of"
         ill = _not_finite(mark)
         say(f"  {what} {_place(mark)}: up to {mark['largest']:.3g}{f', {ill}' if ill else ''}")
-    module = _place(first) if first["module"] else "outside of the modules"
     again = ", computed again for the backward pass" if first["again"] else ""
-    place = f" at {first['place']}" if first["place"] else ""
     sizes = " and ".join(_value(size) for size in first["inputs"]) or "no numbers"
-    say(f"First not finite: {module}, {first['pass']}{again}: {first['operation']}{place}")
+    say(f"First not finite: {_place(first)}, {first['pass']}{again}: {_operation(first)}")
     say(f"  it took numbers up to {sizes}; what it gave is {_not_finite(first['output'])}")
 
 
@@ -66,10 +65,18 @@ def _show_finite(say: Say, found: Finding) -> None:
         say(f"Largest {title}:")
         for each in found[key]:
             say(f"  {each.get('name') or _place(each)}: up to {each['largest']:.3g}")
-    harmless = found["harmless_operations"]
-    if harmless:
-        say(f"Of {harmless} operations the result was not finite, and was not used.")
+    _show_passing(say, found)
     say("Everything is finite.")
+
+
+def _show_passing(say: Say, found: Finding) -> None:
+    """Operations whose result was not finite and went no further, as a square that overflowed."""
+    if found["passing"]:
+        first = found["passing"][0]
+        say(
+            f"Not finite in passing, without reaching a result: {found['passing_count']} "
+            f"operations, the first in {_place(first)}: {_operation(first)}"
+        )
 
 
 def _show_examples(say: Say, examples: Finding) -> None:
@@ -124,8 +131,12 @@ def _is_broken(row: Finding) -> bool:
     return bool(row["nan"] or row["infinite"])
 
 
+def _operation(row: Finding) -> str:
+    return f"{row['operation']} at {row['place']}" if row["place"] else str(row["operation"])
+
+
 def _place(row: Finding) -> str:
-    parts = [str(row["module"])]
+    parts = [row["module"] or "outside of the modules"]
     parts += [f"{key} {row[key]}" for key in ("layer", "microbatch") if row[key] is not None]
     return ", ".join(parts)
 
