@@ -182,8 +182,9 @@ def test_a_long_list_of_differences_is_cut(saved):
 
 
 TWO = """
-import sys, numpy as np, jax, jax.numpy as jnp
+import shutil, sys, numpy as np, jax, jax.numpy as jnp
 from pathlib import Path
+from jax.experimental.multihost_utils import sync_global_devices
 jax.distributed.initialize(f"localhost:{sys.argv[2]}", 2, int(sys.argv[3]))
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 from framework.checkpoint import CheckpointOptions, Checkpoints
@@ -197,17 +198,27 @@ state = {
 }
 directory = Path(sys.argv[1])
 said = []
-checkpoints = Checkpoints(directory, CheckpointOptions(keep_latest=2), said.append)
+options = CheckpointOptions(keep_latest=2, copy_to=f"{directory}-copies")
+checkpoints = Checkpoints(directory, options, said.append)
 for step in (1, 2, 2, 3):
     checkpoints.save(step, state, {"position": step}, {})
 checkpoints.close()
-if jax.process_index() == 0:
+def restored(step):
+    found = checkpoints.restore_latest(state)
+    assert (found.step, found.extra) == (step, {"position": step})
+    for shard in found.state["x"].addressable_shards:
+        np.testing.assert_array_equal(np.asarray(shard.data), values[shard.index])
+    sync_global_devices("restored")
+first = jax.process_index() == 0
+if first:
     (directory / "3" / "manifest.json").unlink()
-found = checkpoints.restore_latest(state)
-assert (found.step, found.extra) == (2, {"position": 2})
-for shard in found.state["x"].addressable_shards:
-    np.testing.assert_array_equal(np.asarray(shard.data), values[shard.index])
-assert len(said) == (jax.process_index() == 0), said
+restored(3)
+assert len(said) == 2 * first, said
+if first:
+    shutil.rmtree(directory)
+    (Path(options.copy_to) / "3" / "manifest.json").unlink()
+restored(2)
+assert len(said) == 3 * first, said
 """
 
 
