@@ -72,7 +72,7 @@ class Checkpoints:
         state: PyTree,
         extra: Mapping[str, Any],
         metrics: Mapping[str, float],
-        ready: Callable[[], None] = lambda: None,
+        ready: Callable[[], object] = lambda: None,
     ) -> None:
         """Save `state` (a tree of arrays), `extra` (JSON) and `metrics` as checkpoint `step`.
 
@@ -206,7 +206,7 @@ class Checkpoints:
         if jax.process_index() == 0:
             housekeeping.clear_failed(self.directory, step)
 
-    def _seal(self, step: int, ready: Callable[[], None]) -> None:
+    def _seal(self, step: int, ready: Callable[[], object]) -> None:
         """Wait for Orbax, write the manifest, remove older checkpoints; runs on a thread.
 
         In a run of several processes the first one does so for all.

@@ -17,6 +17,7 @@ from framework.data.doors import (
 from framework.data.loader import evaluation_batches, training_batches
 from framework.data.mixture import Joined, Mixture
 from framework.data.mixup import Mixup
+from framework.data.order import batch_number
 from framework.data.packed_text import PackedText
 from framework.data.placement import on_mesh
 from framework.data.preprocess import Identity, Images, Preprocess, Table
@@ -58,6 +59,7 @@ __all__ = [
     "Tokenization",
     "Tokenizer",
     "WorkerLost",
+    "batch_number",
     "digits",
     "evaluation_batches",
     "idx",

@@ -8,7 +8,7 @@ or of workers.
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from framework.data.augment import AcrossExamples, Augmentation
 from framework.data.dataset import Data
-from framework.data.order import Order, Positions
+from framework.data.order import Order, Positions, batch_number
 from framework.data.random import example_keys, fold
 from framework.data.source import Batch, Source
 from framework.data.workers import begin_worker, watched
@@ -35,21 +35,24 @@ def training_batches(
     stack: int | None = None,
     rows: Rows | None = None,
     prefetch: int = 2,
+    passed_over: Collection[int] = (),
 ) -> Iterator[Batch]:
-    """The endless stream of training batches from global batch number `start` on.
+    """The endless stream of training batches from place `start` on.
 
     Every example comes once an epoch; a batch may hold the end of one epoch and the start of the
-    next. With `stack=k` each item is k consecutive batches, stacked [k, b, …]. `rows` is the part
-    of each global batch that this process reads. `prefetch` items are made ahead of time, by a
-    thread or by `data.workers` processes.
+    next. The global batches whose numbers are `passed_over` are left out of the stream. With
+    `stack=k` each item is k consecutive batches, stacked [k, b, …]. `rows` is the part of each
+    global batch that this process reads. `prefetch` items are made ahead of time, by a thread or
+    by `data.workers` processes.
     """
     augmentations = tuple(
         augmentation.bind(data.spec) if isinstance(augmentation, AcrossExamples) else augmentation
         for augmentation in data.augmentations
     )
     batches = TrainingBatches(
-        data.splits["train"], data.batch_size, seed, start, stack, rows, augmentations
-    )
+        data.splits["train"], data.batch_size, seed, start, stack, rows, augmentations,
+        frozenset(passed_over),
+    )  # fmt: skip
     return _read(batches, data.workers, prefetch)
 
 
@@ -70,7 +73,7 @@ def evaluation_batches(
 
 @dataclass(frozen=True)
 class TrainingBatches:
-    """Item i is batch `start` + i, or the stack of `stack` batches from start + i·stack on."""
+    """Item i is the batch at place `start` + i, or the stack of `stack` from start + i·stack on."""
 
     source: Source
     batch_size: int
@@ -79,6 +82,7 @@ class TrainingBatches:
     stack: int | None = None
     rows: Rows | None = None
     augmentations: tuple[Augmentation, ...] = ()
+    passed_over: frozenset[int] = frozenset()
 
     @cached_property
     def order(self) -> Positions:
@@ -96,14 +100,17 @@ class TrainingBatches:
 
     def __getitem__(self, item: int) -> Batch:
         count = self.stack or 1
-        first = self.start + item * count
+        place = self.start + item * count
+        numbers = [batch_number(place + i, self.passed_over) for i in range(count)]
         if self.across:
             # Examples are mixed within one global batch: all of it, then this process's rows.
-            parts = [self._examples(first + i, 1, None) for i in range(count)]
+            parts = [self._examples(number, 1, None) for number in numbers]
             parts = [jax.tree.map(lambda a: a[_chosen(self.rows)], part) for part in parts]
-            batch = jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+            batch = _joined(parts)
+        elif numbers[-1] - numbers[0] == count - 1:
+            batch = self._examples(numbers[0], count, self.rows)
         else:
-            batch = self._examples(first, count, self.rows)
+            batch = _joined([self._examples(number, 1, self.rows) for number in numbers])
         if self.stack is None:
             return dict(batch)
         return dict(jax.tree.map(lambda a: a.reshape(count, -1, *a.shape[1:]), batch))
@@ -143,6 +150,11 @@ class EvaluationBatches:
             "index": indices.astype(np.int32),
             "mask": places <= last,
         }
+
+
+def _joined(parts: Sequence[Batch]) -> Batch:
+    """The rows of all parts, one after the other."""
+    return dict(jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts))
 
 
 def _chosen(rows: Rows | None) -> Rows:

@@ -1,5 +1,6 @@
 """The order of training: an endless sequence of examples in which a position is one number."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -49,3 +50,12 @@ class Order:
             indices.append(part)
             start, count = start + len(part), count - len(part)
         return np.concatenate(epochs), np.concatenate(indices)
+
+
+def batch_number(place: int, passed_over: Iterable[int] = ()) -> int:
+    """The number of the global batch at a place of the stream without those `passed_over`."""
+    for number in sorted(set(passed_over)):
+        if number > place:
+            break
+        place += 1
+    return place

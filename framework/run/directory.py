@@ -94,17 +94,7 @@ class RunDirectory:
         except (OSError, ValueError, yaml.YAMLError) as error:
             said = str(error).splitlines()[0]
             return [Problem("run.dir", self.path, "a run whose config.yaml can be read", said)]
-        if not changes:
-            return []
-        return [
-            Problem(
-                "run.dir",
-                self.path,
-                "a run of the same configuration",
-                f"it differs in {', '.join(changes)}; choose another directory, or "
-                "run.resume=allow_changes to continue with the new values",
-            )
-        ]
+        return [another_configuration(self.path, changes)] if changes else []
 
     def changes(self, config: Mapping[str, Any]) -> list[str]:
         """What `config` changes about the run that is here; nothing where there is none."""
@@ -198,6 +188,17 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
+
+
+def another_configuration(path: Path, changes: Sequence[str]) -> Problem:
+    """What is said of a directory whose run differs in `changes` from the one to be started."""
+    return Problem(
+        "run.dir",
+        path,
+        "a run of the same configuration",
+        f"it differs in {', '.join(changes)}; choose another directory, or "
+        "run.resume=allow_changes to continue with the new values",
+    )
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

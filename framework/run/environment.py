@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ PACKAGES = (
     "framework", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain",
     "tensorflow-datasets", "hydra-core", "numpy",
 )  # fmt: skip
+
+BEGUN = time.time()
+"""The start of this process, near enough: this is one of the first modules of every command."""
 
 _COLLECTED = gc.get_threshold()
 

@@ -1,6 +1,6 @@
 """The state that training begins with: a new one, or the newest saved one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -8,39 +8,65 @@ from flax import nnx
 from rich.console import Console
 
 from framework.checkpoint import Checkpoints
+from framework.config import InvalidConfig
 from framework.models.dropout import Hyperparameter
 from framework.models.network import Network
 from framework.parallel import by_first
+from framework.run import RunDirectory, another_configuration, differences
+from framework.train.bad_steps import BadStep, read_bad_steps
 from framework.train.experiment import Experiment
 from framework.train.program import Program
 from framework.train.state import TrainState, as_arrays
 
 
 class Beginning(NamedTuple):
-    """A state, the steps it has made, and what the listeners remembered when it was saved."""
+    """A state, the steps it has made, what the listeners remembered, and the bad steps so far."""
 
     state: TrainState
     step: int
     memory: Mapping[str, Any]
+    bad_steps: Sequence[BadStep]
 
 
 def begin(
-    experiment: Experiment, program: Program, checkpoints: Checkpoints, console: Console
+    experiment: Experiment,
+    config: Mapping[str, Any],
+    program: Program,
+    checkpoints: Checkpoints,
+    directory: RunDirectory,
+    console: Console,
 ) -> Beginning:
     """The newest saved state, with the numbers of today's configuration; or a new state.
 
     Raises:
         CheckpointMismatch: the saved state has other arrays than this configuration.
+        InvalidConfig: it was fetched from a run of another configuration.
     """
     values = experiment.values()
-    if by_first(checkpoints.directory.is_dir):
+    bad_steps = by_first(lambda: read_bad_steps(directory))
+    if by_first(checkpoints.anything):
         abstract = program.abstract_state(values)
         restored = checkpoints.restore_latest(abstract)
         if restored is not None:
             step, state, memory = restored
-            console.print(f"Continuing from step {step} of {checkpoints.directory.parent}")
-            return Beginning(_up_to_date(state, abstract, experiment, program), step, memory)
-    return Beginning(program.initial_state(values, experiment.seed), 0, {})
+            _check(experiment, config, directory, memory)
+            console.print(f"Continuing from step {step} of {directory.path}")
+            state = _up_to_date(state, abstract, experiment, program)
+            return Beginning(state, step, memory, bad_steps)
+    return Beginning(program.initial_state(values, experiment.seed), 0, {}, bad_steps)
+
+
+def _check(
+    experiment: Experiment, config: Mapping[str, Any], directory: RunDirectory,
+    memory: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """That a checkpoint fits, also where the run directory's own record is lost."""
+    settings = memory.get("settings")
+    if settings is None or experiment.run.resume == "allow_changes":
+        return
+    changes = differences(settings, config)
+    if changes:
+        raise InvalidConfig(another_configuration(directory.path, changes))
 
 
 def _up_to_date(
@@ -53,7 +79,11 @@ def _up_to_date(
 
     rates = _rates(program.network)
     rates = {name: put(rate, abstract.model_state[name]) for name, rate in rates.items()}
+    guard = state.guard
+    if guard is not None:
+        guard = jax.tree.map(put, guard.thawed(), abstract.guard)
     updated: TrainState = state.replace(  # type: ignore[attr-defined]
+        guard=guard,
         values=jax.tree.map(put, as_arrays(experiment.values()), abstract.values),
         model_state=state.model_state | rates,
     )

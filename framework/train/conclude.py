@@ -18,6 +18,7 @@ from framework.evaluation import (
 )
 from framework.parallel import batch_putter, by_first, process_rows
 from framework.run import SUMMARY, RunDirectory
+from framework.train.loop import Outcome
 from framework.train.setting import Setting
 from framework.train.state import TrainState
 
@@ -32,17 +33,18 @@ def evaluate_state(setting: Setting, state: TrainState, split: str) -> Evaluatio
     params = state.evaluated_params
 
     def predict(batch: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        setting.watchdog.beat()
         return program.predict(params, state.model_state, state.values, batch)
 
     return evaluate(predict, batches, experiment.task, experiment.data.spec, split)
 
 
-def conclude(setting: Setting, state: TrainState, step: int, stopped: str | None) -> None:
+def conclude(setting: Setting, outcome: Outcome) -> None:
     """Evaluates the final splits, records them, writes the report and says where to look."""
-    state, source = _chosen_weights(setting, state, step)
-    summary = {"step": step, "stopped": stopped, "weights": source}
+    step = outcome.step
+    state, source = _chosen_weights(setting, outcome.state, step)
+    summary = {"step": step, "stopped": outcome.stopped, "weights": source}
     found = [evaluate_state(setting, state, split) for split in setting.experiment.evaluation.final]
-    setting.checkpoints.wait()
     by_first(lambda: _record(setting, step, found, summary))
 
 

@@ -60,6 +60,7 @@ class Experiment:
             schedule=self.schedule,
             preprocess=self.data.preprocess,
             average_decay=self.trainer.average_decay,
+            bad_steps=self.trainer.bad_steps,
         )
 
     def program(self, network: Network, mesh: Any) -> Program:

@@ -9,14 +9,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import jax
 
+from framework.train.clock import Clock
 from framework.train.state import TrainState
 from framework.train.step import Batch, Metrics
 
 IN_FLIGHT = 16
+Then = Literal["conclude", "start_again", "fail", "go_back"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,15 @@ class Moment:
         return every is not None and self.step // every > (self.step - self.size) // every
 
 
+class Outcome(NamedTuple):
+    """The state that training came to, how many steps that is, and why it ended before its last."""
+
+    state: TrainState
+    step: int
+    stopped: str | None = None
+    then: Then = "conclude"
+
+
 @dataclass
 class Loop:
     """Drives a state through steps.
@@ -46,13 +57,19 @@ class Loop:
         call: steps per call to the compiled program that makes them.
         feed: (start step, steps per call) to an iterator of batches on the devices.
         listeners: heard in this order.
+        clock: told what the time is spent on.
+        stopped: why the training ends before its last step.
+        then: what follows after it has.
     """
 
     call: Callable[[int], Callable[[TrainState, Batch], tuple[TrainState, Metrics]]]
     feed: Callable[[int, int], Iterator[Batch]]
     listeners: Sequence[Any] = ()
+    clock: Clock = field(default_factory=Clock)
     stopped: str | None = None
+    then: Then = "conclude"
     _in_flight: deque[jax.Array] = field(default_factory=deque)
+    _called: set[int] = field(default_factory=set)
 
     def emit(self, event: str, *arguments: Any) -> None:
         """Calls the method `event` of every listener that has it."""
@@ -61,9 +78,10 @@ class Loop:
             if method is not None:
                 method(*arguments)
 
-    def stop(self, reason: str) -> None:
-        """Ends the training after the present call."""
-        self.stopped = self.stopped or reason
+    def stop(self, reason: str, then: Then = "conclude") -> None:
+        """Ends the training after the present call; whoever asks first decides why."""
+        if self.stopped is None:
+            self.stopped, self.then = reason, then
 
     def advance(
         self, state: TrainState, step: int, until: int, size: int
@@ -71,6 +89,8 @@ class Loop:
         """Makes calls of `size` steps while they fit before `until`, or until stopped."""
         if step + size > until or self.stopped:
             return state, step
+        new = size not in self._called
+        self._called.add(size)
         call = self.call(size)
         batches = self.feed(step, size)
         hear = [
@@ -81,11 +101,14 @@ class Loop:
         try:
             while step + size <= until and not self.stopped:
                 begun = time.perf_counter()
-                batch = next(batches, None)
+                with self.clock.during("data_wait"):
+                    batch = next(batches, None)
                 if batch is None:
                     break
                 waited = time.perf_counter() - begun
-                state, metrics = call(state, batch)
+                with self.clock.during("compile" if new else "step"):
+                    state, metrics = call(state, batch)
+                new = False
                 step += size
                 self._bound(metrics["loss"])
                 moment = Moment(step, size, state, metrics, waited)

@@ -1,10 +1,11 @@
 """How long and in what manner to train."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from framework.config import Fraction, NonNegativeInt, PositiveInt
+from framework.config import Fraction, NonNegativeInt, PositiveFloat, PositiveInt
 from framework.stats import Direction
+from framework.train.guard import BadSteps
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Trainer:
         log_every: steps between logged values.
         average_decay: decay of the exponential moving average of the weights that evaluation
             uses; null evaluates the weights themselves.
+        bad_steps: what is done about a loss or gradient that is not finite; null: nothing, and
+            nothing is looked for.
+        grace_seconds: within which an interrupted run has saved and ended.
+        hang_seconds: without a finished step, after which the run ends to be started again; null
+            waits for ever.
         deterministic: the same bits for the same seed and mesh, twice in a row.
         compile_cache: keep compiled programs between runs.
         debug_nans: stop at the first operation that makes a NaN (slow).
@@ -48,6 +54,9 @@ class Trainer:
     average_decay: Fraction | None = None
     early_stopping: EarlyStopping | None = None
     profile: Profile | None = None
+    bad_steps: BadSteps | None = field(default_factory=BadSteps)
+    grace_seconds: PositiveFloat = 25.0
+    hang_seconds: PositiveFloat | None = 900.0
     deterministic: bool = False
     compile_cache: bool = True
     debug_nans: bool = False

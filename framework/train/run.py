@@ -16,16 +16,20 @@ from framework.config import InvalidConfig, Problem
 from framework.parallel import build_mesh, by_first, is_first, processes, several, start_here
 from framework.run import SUMMARY, RunDirectory, cache_directory, describe_environment
 from framework.tracking import TrackerOptions, WandbOptions, open_trackers
+from framework.train.bad_steps import passed_over, read_bad_steps, save_batch
 from framework.train.beginning import begin
 from framework.train.checks import check_devices
+from framework.train.clock import Clock
 from framework.train.experiment import Experiment
-from framework.train.faults import START_AGAIN, guarded
-from framework.train.listeners.interruption import REASON
+from framework.train.faults import FAULT, START_AGAIN, guarded
+from framework.train.listeners.accounting import Accounting
 from framework.train.listeners.progress import make_console
+from framework.train.loop import Outcome
 from framework.train.options import Trainer
 from framework.train.setting import Setting
 from framework.train.summary import print_summary, summarise
 from framework.train.training import train
+from framework.train.watchdog import Watchdog
 
 NO_TRACKERS = TrackerOptions(tensorboard=False, jsonl=False, wandb=WandbOptions(enabled=False))
 
@@ -85,38 +89,91 @@ def _from_start_to_end(
 ) -> int:  # fmt: skip
     checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint, warn=console.print)
     program = experiment.program(experiment.network(), mesh)
-    state, start, memory = begin(experiment, program, checkpoints, console)
-    # Not before: a configuration that does not fit the checkpoint must not take the place of
-    # the one that does.
-    summary = summarise(program.network, state)
-    by_first(lambda: _record(directory, experiment, config, overrides, summary))
-    print_summary(console, experiment.name, summary, experiment, mesh)
-    tracker = open_trackers(
-        experiment.tracker if is_first() else NO_TRACKERS,
-        directory.path,
-        config=config,
-        name=f"{experiment.name}/{directory.path.name}",
-        resume_step=start or None,
-        warn=lambda text: print(text, file=sys.stderr),
-    )
-    setting = Setting(experiment, directory, program, checkpoints, tracker, console)
-    ended = complete = False
-    try:
-        state, step, stopped = train(setting, state, start, memory=memory)
-        complete = stopped is None or not stopped.startswith(REASON)
-        if complete:
-            from framework.train.conclude import conclude  # late, as it brings the report along
+    clock = Clock.of_process()
+    watchdog = Watchdog(experiment.trainer.hang_seconds, clock, _stacks(directory))
 
-            conclude(setting, state, step, stopped)
-        else:
-            checkpoints.wait()
-            console.print(_what_next(setting, step))
+    def attempt(first: bool) -> Outcome:
+        state, start, memory, bad_steps = begin(
+            experiment, config, program, checkpoints, directory, console
+        )
+        # Not before: a configuration that does not fit the checkpoint must not take the place of
+        # the one that does.
+        if first:
+            summary = summarise(program.network, state)
+            by_first(lambda: _record(directory, experiment, config, overrides, summary))
+            print_summary(console, experiment.name, summary, experiment, mesh)
+        tracker = open_trackers(
+            experiment.tracker if is_first() else NO_TRACKERS,
+            directory.path,
+            config=config,
+            name=f"{experiment.name}/{directory.path.name}",
+            resume_step=start or None,
+            warn=lambda text: print(text, file=sys.stderr),
+        )
+        setting = Setting(
+            experiment, directory, program, checkpoints, tracker, console, config, bad_steps,
+            clock, watchdog,
+        )  # fmt: skip
+        accounting = Accounting(directory.path, clock, tracker, start)
+        complete = False
+        try:
+            outcome = train(setting, state, start, [accounting], memory)
+            complete = outcome.then == "conclude"
+            if complete:
+                from framework.train.conclude import conclude  # late, as it brings the report
+
+                accounting.log(outcome.step)
+                with clock.during("evaluation"):
+                    conclude(setting, outcome)
+        finally:
+            accounting.write()
+            tracker.close(complete)
+        return outcome
+
+    ended = False
+    try:
+        with watchdog.watching():
+            outcome = attempt(first=True)
+            while outcome.then == "go_back":
+                console.print("Going back to the last checkpoint, and on without the batch.")
+                clock.restart()
+                outcome = attempt(first=False)
         ended = True
     finally:
-        tracker.close(complete)
         if ended or not several():  # else the save would wait for processes that are no more
             checkpoints.close()
-    return 0 if complete else START_AGAIN
+    return _end(experiment, directory, outcome, console)
+
+
+def _end(
+    experiment: Experiment, directory: RunDirectory, outcome: Outcome, console: Console
+) -> int:
+    """The exit code, and for a run that is not complete what comes next."""
+    if outcome.then == "conclude":
+        return 0
+    if outcome.then == "start_again":
+        console.print(_what_next(experiment, directory, outcome.step))
+        return START_AGAIN
+    step = outcome.step + 1
+    left_out = passed_over(read_bad_steps(directory))
+    batch = by_first(
+        lambda: save_batch(directory, experiment.data, experiment.seed, step, left_out)
+    )
+    saved = "The state before it is saved" if experiment.checkpoint.every else "Nothing is saved"
+    if is_first():
+        print(
+            f"Stopped: {outcome.stopped}. {saved}; the batch is in {directory.path / batch}.\n"
+            f"Where it comes from:  python -m experiments.replay run={directory.path} step={step}\n"
+            "To go on without it:  the same command with trainer.bad_steps.action=skip (or rewind) "
+            "run.resume=allow_changes",
+            file=sys.stderr,
+        )
+    return FAULT
+
+
+def _stacks(directory: RunDirectory) -> Path:
+    """Where the watchdog of this process writes what it was doing."""
+    return directory.path / f"hang-{jax.process_index()}.txt"
 
 
 def configure_jax(trainer: Trainer) -> None:
@@ -172,13 +229,11 @@ def _record(
     directory.write_json("model.json", summary)
 
 
-def _what_next(setting: Setting, step: int) -> str:
+def _what_next(experiment: Experiment, directory: RunDirectory, step: int) -> str:
     """For whoever interrupted the run."""
-    if setting.experiment.checkpoint.every is None:
+    if experiment.checkpoint.every is None:
         return "Nothing is saved, as checkpoint.every=null: the next start begins anew."
-    return (
-        f"Saved at step {step}. The same command with run.dir={setting.directory.path} continues."
-    )
+    return f"Saved at step {step}. The same command with run.dir={directory.path} continues."
 
 
 def _describe_data(experiment: Experiment) -> dict[str, Any]:

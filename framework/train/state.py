@@ -10,6 +10,7 @@ from flax import struct
 
 from framework.models.network import Network
 from framework.parallel import Precision, cast
+from framework.train.guard import BadSteps, Guard
 
 
 @struct.dataclass
@@ -25,6 +26,7 @@ class Values:
     schedule: Any
     preprocess: Any
     average_decay: float | None
+    bad_steps: BadSteps | None = None
 
 
 @struct.dataclass
@@ -32,13 +34,14 @@ class TrainState:
     """The state of training.
 
     Attributes:
-        step: int32 [], updates made; also the position in the data.
+        step: int32 [], steps made; also the position in the data, but for batches passed over.
         key: random key of the run; each step folds its number in.
         params: parameter path to array.
         model_state: other variables of the model (batch statistics, dropout rates) by path.
         opt_state: Optax's.
         average: exponential moving average of `params`, or None.
         values: the experiment's numbers.
+        guard: what is known of bad steps, or None.
     """
 
     step: jax.Array
@@ -48,6 +51,7 @@ class TrainState:
     opt_state: Any
     average: dict[str, jax.Array] | None
     values: Values
+    guard: Guard | None = None
 
     @property
     def evaluated_params(self) -> dict[str, jax.Array]:
@@ -86,6 +90,7 @@ def initialiser(
             # A copy: the step donates both, and one buffer cannot be given away twice.
             average=None if values.average_decay is None else jax.tree.map(jnp.copy, params),
             values=values,
+            guard=Guard.new(values.bad_steps),
         )
 
     return initialise

@@ -10,6 +10,7 @@ from flax import nnx
 
 from framework.models.network import Network
 from framework.parallel import Precision, cast
+from framework.train.guard import BAD_STEPS, FROZEN
 from framework.train.state import TrainState, Values
 
 Batch = dict[str, Any]
@@ -38,13 +39,14 @@ def make_step(network: Network, precision: Precision, *, steps: int, accumulate:
             "gradient_norm": optax.tree.norm(grads),
             "parameter_norm": optax.tree.norm(params),
         }
-        return state.replace(  # type: ignore[attr-defined]
+        made = state.replace(  # type: ignore[attr-defined]
             step=state.step + 1,
             params=params,
             model_state=model_state,
             opt_state=opt_state,
             average=_averaged(state, params),
-        ), metrics
+        )
+        return _guarded(state, made, metrics)
 
     return step
 
@@ -113,6 +115,18 @@ def make_gradients(
         return mean, model_state, jax.tree.map(jnp.mean, metrics)
 
     return gradients
+
+
+def _guarded(before: TrainState, made: TrainState, metrics: Metrics) -> tuple[TrainState, Metrics]:
+    """The step that was made, or where it is a bad one the state of before."""
+    options = before.values.bad_steps
+    if options is None or before.guard is None:
+        return made, metrics
+    guard, held = before.guard.judge(options, metrics["loss"], metrics["gradient_norm"])
+    kept: TrainState = jax.tree.map(lambda old, new: jnp.where(held, old, new), before, made)
+    metrics |= {BAD_STEPS: guard.count, FROZEN: before.guard.frozen}
+    step = jnp.where(guard.frozen, before.step, made.step)
+    return kept.replace(step=step, guard=guard), metrics  # type: ignore[attr-defined]
 
 
 def make_predict(

@@ -5,24 +5,27 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from framework.data import WorkerLost, on_mesh, training_batches
+from framework.data import WorkerLost, batch_number, on_mesh, training_batches
 from framework.parallel import batch_putter, by_first, is_first, process_rows, several
 from framework.train import steps_per_call
 from framework.train.arithmetic import Utilisation
+from framework.train.bad_steps import note, passed_over
 from framework.train.checks import intervals
+from framework.train.listeners.bad_step import BadStepWatch
 from framework.train.listeners.interruption import REASON, interruptible
 from framework.train.listeners.profile import ProfileWindow
 from framework.train.listeners.progress import Progress
 from framework.train.listeners.saving import Saving
 from framework.train.listeners.scalars import Scalars
-from framework.train.listeners.start import Start
+from framework.train.listeners.start import Beats, Start
 from framework.train.listeners.watch import StopEarly, Watch
-from framework.train.loop import Loop
+from framework.train.loop import Loop, Outcome
 from framework.train.setting import Setting
 from framework.train.state import TrainState
 from framework.train.step import Batch
 
 EARLY_STOPPING = "early_stopping"
+FLUSH_SECONDS = 30.0
 CALL_RECORD = "program.json"
 
 
@@ -32,29 +35,69 @@ def train(
     start: int,
     listeners: Sequence[Any] = (),
     memory: Mapping[str, Any] | None = None,
-) -> tuple[TrainState, int, str | None]:
-    """Trains from step `start`; returns the state, the step reached and why it stopped early.
+) -> Outcome:
+    """Trains from step `start`.
 
     Args:
         listeners: further ones, heard after the run's own.
         memory: what was saved beside the state, for early stopping to go on from.
     """
-    experiment, trainer = setting.experiment, setting.experiment.trainer
+    experiment, trainer, clock = setting.experiment, setting.experiment.trainer, setting.clock
     abstract = setting.program.abstract_state(experiment.values())
     loop = Loop(
         call=functools.cache(lambda size: setting.program.call(size, abstract)),
         feed=lambda step, size: _feed(setting, loop, step, size),
+        clock=clock,
     )
-    progress = Progress(setting.console, trainer.steps, start)
-    stopping = trainer.early_stopping and StopEarly(
-        loop, trainer.early_stopping, experiment.evaluation.split
-    )
+    stopping = None
+    if trainer.early_stopping:
+        stopping = StopEarly(loop, trainer.early_stopping, experiment.evaluation.split)
     saving = Saving(
         loop,
         setting.checkpoints,
         experiment.checkpoint.every,
-        extra=lambda: {EARLY_STOPPING: stopping.remember()} if stopping else {},
+        extra=lambda step: {
+            **_where(setting, step),
+            **({EARLY_STOPPING: stopping.remember()} if stopping else {}),
+        },
+        # What is logged up to a checkpoint is on the disk when the checkpoint counts.
+        ready=lambda: setting.tracker.flushed(FLUSH_SECONDS),
     )
+    loop.listeners = [*_listeners(setting, loop, state, start, stopping, saving), *listeners]
+    if stopping and memory and EARLY_STOPPING in memory:
+        stopping.recall(memory[EARLY_STOPPING])
+    begun = time.perf_counter()
+    with interruptible(loop, trainer.grace_seconds), clock.during("step"):
+        state, step, size = _choose_size(setting, loop, state, start)
+        # Calls end where the intervals do, also after an interruption between two of them.
+        state, step = loop.advance(state, step, min(-(-step // size) * size, trainer.steps), 1)
+        state, step = loop.advance(state, step, trainer.steps, size)
+        state, step = loop.advance(state, step, trainer.steps, 1)
+        loop.drain()
+        loop.emit("on_end", step)
+        if state.guard is not None:
+            step = int(state.step)  # calls after a bad step were made in vain
+            state = state.replace(guard=state.guard.thawed())  # type: ignore[attr-defined]
+        new = step > start or loop.then == "fail"
+        if experiment.checkpoint.every is not None and new and loop.then != "go_back":
+            saving.save(step, state)
+            with clock.during("checkpoint"):
+                setting.checkpoints.wait()
+    if loop.stopped:
+        setting.console.print(f"Stopped at step {step}: {loop.stopped}")
+    else:
+        seconds = time.perf_counter() - begun
+        setting.console.print(f"Trained {step - start} steps in {seconds:.1f} s")
+    return Outcome(state, step, loop.stopped, loop.then)
+
+
+def _listeners(
+    setting: Setting, loop: Loop, state: TrainState, start: int,
+    stopping: StopEarly | None, saving: Saving,
+) -> list[Any]:  # fmt: skip
+    """Those of every run, in the order in which they are heard."""
+    experiment, trainer = setting.experiment, setting.experiment.trainer
+    progress = Progress(setting.console, trainer.steps, start)
     utilisation = Utilisation.of(experiment, setting.program)
 
     def after_first() -> None:
@@ -62,7 +105,8 @@ def train(
             setting.checkpoints.warm_up()
         utilisation.learn()
 
-    loop.listeners = [
+    return [
+        *_bad_step_watch(setting, loop, state, start),
         Scalars(setting.tracker, trainer.log_every, utilisation.speed, progress.hear),
         progress,
         *([stopping] if stopping else []),
@@ -72,27 +116,34 @@ def train(
               lambda state: _watched(setting, state)),
         saving,
         Start(after_first),
-        *listeners,
+        Beats(setting.watchdog),
     ]  # fmt: skip
-    if stopping and memory and EARLY_STOPPING in memory:
-        stopping.recall(memory[EARLY_STOPPING])
-    begun = time.perf_counter()
-    with interruptible(loop):
-        state, step, size = _choose_size(setting, loop, state, start)
-        # Calls end where the intervals do, also after an interruption between two of them.
-        state, step = loop.advance(state, step, min(-(-step // size) * size, trainer.steps), 1)
-        state, step = loop.advance(state, step, trainer.steps, size)
-        state, step = loop.advance(state, step, trainer.steps, 1)
-        loop.drain()
-        loop.emit("on_end", step)
-        if experiment.checkpoint.every is not None and step > start:
-            saving.save(step, state)
-    if loop.stopped:
-        setting.console.print(f"Stopped at step {step}: {loop.stopped}")
-    else:
-        seconds = time.perf_counter() - begun
-        setting.console.print(f"Trained {step - start} steps in {seconds:.1f} s")
-    return state, step, loop.stopped
+
+
+def _bad_step_watch(
+    setting: Setting, loop: Loop, state: TrainState, start: int
+) -> list[BadStepWatch]:
+    options = setting.experiment.trainer.bad_steps
+    if options is None or state.guard is None:
+        return []
+    return [
+        BadStepWatch(
+            # A new state is not asked: where the devices are too small for it, it never answers.
+            loop, options, int(state.guard.count) if start else 0, setting.bad_steps,
+            note=lambda bad: note(setting.directory, bad) if is_first() else None,
+            tell=setting.console.print,
+        )
+    ]  # fmt: skip
+
+
+def _where(setting: Setting, step: int) -> dict[str, Any]:
+    """The position in the data, and what else a checkpoint says of the run that it is of."""
+    left_out = passed_over(setting.bad_steps)
+    return {
+        "data_position": batch_number(step, left_out),
+        "passed_over": list(left_out),
+        "settings": dict(setting.config),
+    }
 
 
 def _choose_size(
@@ -123,15 +174,16 @@ def _feed(setting: Setting, loop: Loop, start: int, size: int) -> Iterator[Batch
     stack = size if size > 1 else None
     rows = process_rows(program.mesh_options, program.mesh, experiment.data.batch_size)
     batches = training_batches(
-        experiment.data, seed=experiment.seed, start=start, stack=stack, rows=rows
-    )
+        experiment.data, seed=experiment.seed, start=start, stack=stack, rows=rows,
+        passed_over=passed_over(setting.bad_steps),
+    )  # fmt: skip
     put = batch_putter(program.mesh_options, program.mesh, stacked=size > 1)
     try:
         yield from on_mesh(batches, put)
     except WorkerLost as error:
         if several():  # the others have begun steps that this one has no batch for
             raise
-        loop.stop(f"{REASON}: {error}")
+        loop.stop(f"{REASON}: {error}", "start_again")
 
 
 def _watched(setting: Setting, state: TrainState) -> dict[str, float]:

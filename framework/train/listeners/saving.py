@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.checkpoint import Checkpoints
+from framework.train.guard import is_made
 from framework.train.loop import Loop, Moment
 from framework.train.state import TrainState
 
@@ -14,13 +15,15 @@ class Saving:
     """Saves every `every` steps; the metrics of an evaluation at the same step go along.
 
     Attributes:
-        extra: what else must be known to continue, read when a save begins.
+        extra: of a step: what else must be known to continue, read when a save begins.
+        ready: called on a thread before the checkpoint counts.
     """
 
     loop: Loop
     checkpoints: Checkpoints
     every: int | None
-    extra: Callable[[], Mapping[str, Any]] = dict
+    extra: Callable[[int], Mapping[str, Any]] = lambda _: {}
+    ready: Callable[[], object] = lambda: None
     _metrics: tuple[int, dict[str, float]] = (0, {})
     _saved: int | None = None
 
@@ -34,12 +37,15 @@ class Saving:
             self.save(moment.step, moment.state)
 
     def save(self, step: int, state: TrainState) -> None:
-        """Saves now, unless this step was saved already."""
-        if self._saved == step:
+        """Saves now, unless this step was saved already, or not made, as one before it was bad."""
+        if self._saved == step or not is_made(state):
             return
         # Heard before: what was logged up to here must be on the disk when the save is.
         self.loop.emit("on_checkpoint", step)
         measured, metrics = self._metrics
-        extra = {"step": step, "data_position": step, **self.extra()}
-        self.checkpoints.save(step, state, extra, metrics if measured == step else {})
+        extra = {"step": step, **self.extra(step)}
+        with self.loop.clock.during("checkpoint"):
+            self.checkpoints.save(
+                step, state, extra, metrics if measured == step else {}, self.ready
+            )
         self._saved = step

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from framework.tracking import Tracker
+from framework.train.guard import FROZEN
 from framework.train.loop import Moment
 from framework.train.step import Metrics
 
@@ -75,6 +76,8 @@ class Scalars:
         self._pending = None
         # Of several stacked steps the last is the one at `step`.
         values = {name: float(np.asarray(a).reshape(-1)[-1]) for name, a in metrics.items()}
+        if values.pop(FROZEN, 0.0):  # after a bad step, which is not made again
+            return
         self.tracker.scalars(step, values | speed)
         self.hear(step, values | speed)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from framework.run import collect_as_usual
 from framework.train.loop import Moment
+from framework.train.watchdog import Watchdog
 
 
 @dataclass
@@ -28,3 +29,15 @@ class Start:
             threading.Thread(target=self.after_first).start()
         elif self._calls == 2:
             collect_as_usual()
+
+
+@dataclass
+class Beats:
+    """Tells the watchdog of every call."""
+
+    watchdog: Watchdog
+
+    def on_step(self, moment: Moment) -> None:
+        """The loop has room for another call, so one has finished."""
+        del moment
+        self.watchdog.beat()

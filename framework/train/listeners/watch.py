@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.stats import higher_is_better
+from framework.train.guard import is_made
 from framework.train.loop import Loop, Moment
 from framework.train.options import EarlyStopping
 from framework.train.state import TrainState
@@ -26,8 +27,9 @@ class Watch:
 
     def on_step(self, moment: Moment) -> None:
         """Evaluates at the interval."""
-        if moment.crosses(self.every):
-            metrics = self.evaluate(moment.state)
+        if moment.crosses(self.every) and is_made(moment.state):
+            with self.loop.clock.during("evaluation"):
+                metrics = self.evaluate(moment.state)
             self.loop.emit(
                 "on_eval", moment.step, {f"{self.split}/{n}": v for n, v in metrics.items()}
             )

@@ -20,7 +20,7 @@ def test_a_signal_stops_the_loop_and_handlers_are_put_back(
     number: signal.Signals, capfd: pytest.CaptureFixture[str]
 ) -> None:
     own, before = loop(), signal.getsignal(number)
-    with interruptible(own):
+    with interruptible(own, 25.0):
         os.kill(os.getpid(), number)
         assert own.stopped == f"interrupted by {number.name}"
     assert signal.getsignal(number) == before
@@ -29,7 +29,7 @@ def test_a_signal_stops_the_loop_and_handlers_are_put_back(
 
 def test_a_second_ctrl_c_stops_at_once() -> None:
     own = loop()
-    with interruptible(own):
+    with interruptible(own, 25.0):
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
@@ -38,7 +38,7 @@ def test_a_second_ctrl_c_stops_at_once() -> None:
 
 def test_a_second_sigterm_changes_nothing() -> None:
     own = loop()
-    with interruptible(own):
+    with interruptible(own, 25.0):
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
     assert own.stopped == "interrupted by SIGTERM"
@@ -49,7 +49,7 @@ def test_on_another_thread_signals_are_left_alone() -> None:
     before = signal.getsignal(signal.SIGTERM)
 
     def inside() -> None:
-        with interruptible(loop()):
+        with interruptible(loop(), 25.0):
             found.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=inside)

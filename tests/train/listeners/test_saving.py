@@ -12,7 +12,9 @@ class Kept:
     def __init__(self) -> None:
         self.saves: list[tuple[int, dict[str, Any], dict[str, float]]] = []
 
-    def save(self, step: int, state: Any, extra: dict[str, Any], metrics: dict[str, float]) -> None:
+    def save(
+        self, step: int, state: Any, extra: dict[str, Any], metrics: dict[str, float], ready: Any
+    ) -> None:
         self.saves.append((step, extra, metrics))
 
 
@@ -31,7 +33,7 @@ def test_it_saves_at_the_interval_with_the_position() -> None:
     for step in (5, 10, 15, 20):
         listener.on_step(moment(step))
     assert [step for step, _, _ in kept.saves] == [10, 20]
-    assert kept.saves[0][1] == {"step": 10, "data_position": 10}
+    assert kept.saves[0][1] == {"step": 10}
 
 
 def test_metrics_go_with_the_save_at_their_own_step_alone() -> None:
@@ -55,7 +57,7 @@ def test_a_step_is_saved_once() -> None:
 
 
 def test_others_are_told_before_and_may_have_something_remembered() -> None:
-    listener, kept = saving(extra=lambda: {"early_stopping": {"best": 1.0}})
+    listener, kept = saving(extra=lambda step: {"early_stopping": {"best": step / 10}})
     order: list[str] = []
 
     class Ear:
