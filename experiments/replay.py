@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from experiments.interruption import end_at_once_on_ctrl_c
+from experiments.interruption import end_at_once_on_signals
 
 
 def main() -> int:
@@ -33,5 +33,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    end_at_once_on_ctrl_c()
+    end_at_once_on_signals()
     sys.exit(main())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,11 @@ from framework.config import FolderPath, Problem
 
 SUMMARY = "summary.json"
 # Where and how a run goes on, not what is trained: free to differ when a run is continued.
-_NOT_COMPARED = ("run", "tracker", "distributed")
+_NOT_COMPARED = re.compile(
+    r"(run|tracker|distributed)\b"
+    r"|checkpoint\.(copy_to|keep_latest|keep_best|keep_every)$"
+    r"|trainer\.(grace_seconds|hang_seconds|compile_cache|profile)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -204,7 +209,7 @@ def another_configuration(path: Path, changes: Sequence[str]) -> Problem:
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """`key: old → new` for every setting that decides what is trained and is not the same."""
     old, new = (
-        _flat({key: value for key, value in c.items() if key not in _NOT_COMPARED})
+        {key: value for key, value in _flat(c).items() if not _NOT_COMPARED.match(key)}
         for c in (before, after)
     )
     return [

@@ -72,6 +72,7 @@ class Experiment:
             mesh=mesh,
             steps=self.trainer.steps,
             accumulate=self.trainer.accumulate,
+            deterministic=self.trainer.deterministic,
         )
 
 

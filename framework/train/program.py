@@ -17,13 +17,19 @@ from framework.train.step import Batch, Metrics, Step, make_predict, make_step
 # Random initialisers take LLVM five times as long to optimise as they take to run; the numbers
 # stay the same.
 _RUN_ONCE = {"xla_backend_optimization_level": 1}
+# No operation whose order of sums varies, and no algorithm chosen by timing it (openxla/xla#12520).
+_SAME_BITS = {"xla_gpu_deterministic_ops": True}
 
 Call = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
 @dataclass(frozen=True)
 class Program:
-    """A network on a mesh: how its state is made, advanced and asked for predictions."""
+    """A network on a mesh: how its state is made, advanced and asked for predictions.
+
+    Attributes:
+        deterministic: on GPUs, only operations and algorithms that give the same bits each time.
+    """
 
     network: Network
     precision: Precision
@@ -31,6 +37,7 @@ class Program:
     mesh: Mesh
     steps: int
     accumulate: int
+    deterministic: bool = False
 
     def abstract_state(self, values: Values) -> TrainState:
         """Shapes, types and shardings of the state: what a checkpoint is restored into."""
@@ -49,7 +56,7 @@ class Program:
         make = jax.jit(
             self._initialise,
             out_shardings=_shardings(self.abstract_state(values)),
-            compiler_options=_RUN_ONCE if self.mesh.devices.flat[0].platform == "cpu" else None,
+            compiler_options=_RUN_ONCE if self._platform == "cpu" else self._compiler_options,
         )
         state: TrainState = make(np.uint32(seed), as_arrays(values))
         return state
@@ -76,13 +83,26 @@ class Program:
             step if size == 1 else several,
             donate_argnums=0,
             out_shardings=(_shardings(abstract), self.everywhere),
+            compiler_options=self._compiler_options,
         )
 
     @functools.cached_property
     def predict(self) -> Callable[..., dict[str, jax.Array]]:
         """Predictions on a batch, whole on every device so that any process can read them."""
         predict = make_predict(self.network, self.precision)
-        return jax.jit(placed(predict, self.mesh_options, self.mesh), out_shardings=self.everywhere)
+        return jax.jit(
+            placed(predict, self.mesh_options, self.mesh),
+            out_shardings=self.everywhere,
+            compiler_options=self._compiler_options,
+        )
+
+    @property
+    def _platform(self) -> str:
+        return str(self.mesh.devices.flat[0].platform)
+
+    @property
+    def _compiler_options(self) -> dict[str, Any] | None:
+        return _SAME_BITS if self.deterministic and self._platform == "gpu" else None
 
     @property
     def everywhere(self) -> NamedSharding:
