@@ -95,9 +95,8 @@ def go_to(experiment: Experiment, directory: RunDirectory, step: int, say: Say) 
     program = experiment.program(experiment.network(), mesh)
     left_out = _left_out(directory, step)
     origin, state = _restored(experiment, program, directory, step - 1, left_out, say)
-    batches = training_batches(
-        experiment.data, seed=experiment.seed, start=origin, passed_over=left_out
-    )
+    data = replace(experiment.data, workers=0)  # few batches are read
+    batches = training_batches(data, seed=experiment.seed, start=origin, passed_over=left_out)
     if origin < step - 1:
         say(f"Training again from step {origin} to step {step - 1}.")
         state = _trained(program, state, batches, range(origin + 1, step), say)

@@ -44,9 +44,15 @@ def extent(array: Any) -> Extent | None:
     dtype = getattr(array, "dtype", None) or jnp.result_type(array)
     if not jnp.issubdtype(dtype, jnp.inexact):
         return None
-    measure = _measured if isinstance(array, jax.Array) else _measure_numbers
-    largest, nan, infinite = jax.device_get(measure(array))
+    if not isinstance(array, jax.Array) or _is_on_cpu(array):
+        largest, nan, infinite = _measure_numbers(np.asarray(array))  # compiles nothing
+    else:
+        largest, nan, infinite = jax.device_get(_measured(array))
     return Extent(float(largest), int(nan), int(infinite), np.size(array))
+
+
+def _is_on_cpu(array: jax.Array) -> bool:
+    return all(device.platform == "cpu" for device in array.devices())
 
 
 def _measure_numbers(x: Any, library: Any = np) -> tuple[Any, Any, Any]:
