@@ -25,6 +25,7 @@ from framework.checkpoint.failures import CheckpointDamaged, CheckpointFailed, c
 from framework.checkpoint.options import CheckpointOptions, ranked
 from framework.checkpoint.reading import read_state
 from framework.checkpoint.record import ITEM, Record, finished_steps, read_record, step_directories
+from framework.checkpoint.told_once import tell_once
 from framework.manifest import verify, write_manifest
 from framework.parallel import by_first
 
@@ -162,6 +163,22 @@ class Checkpoints:
         state, extra = read_state(self.directory / str(step), abstract_state, part=False)
         return Restored(step, state, extra)
 
+    def retire(self, outdated: Callable[[int, Mapping[str, Any]], bool]) -> None:
+        """Set aside the checkpoints, and remove the copies, of which `outdated(step, extra)` says
+        so: the run goes another way from an earlier one on, and will save those steps again.
+        """
+        self.wait()
+        self._saving = None
+
+        def work() -> None:
+            for step in self.steps():
+                if outdated(step, read_record(self.directory / str(step)).extra):
+                    housekeeping.retire(self.directory, step)
+            if self._copies is not None:
+                self._copies.retire(outdated)
+
+        by_first(work)
+
     def wait(self) -> None:
         """Wait for the save in progress. Raises CheckpointFailed, once, where it failed."""
         if self._finish is None:
@@ -185,6 +202,7 @@ class Checkpoints:
         if self._writer is None:
             import orbax.checkpoint as ocp
 
+            tell_once()
             if jax.process_index() == 0:
                 self.directory.mkdir(parents=True, exist_ok=True)
                 housekeeping.clear_interrupted(self.directory)

@@ -6,7 +6,7 @@ copied nor fetched.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,13 @@ from typing import Any
 from framework.checkpoint.failures import CheckpointDamaged, CheckpointFailed, cause
 from framework.checkpoint.housekeeping import FETCHED, discard, scores
 from framework.checkpoint.options import CheckpointOptions, kept, ranked
-from framework.checkpoint.record import ITEM, finished_steps, score_of, step_directories
+from framework.checkpoint.record import (
+    ITEM,
+    finished_steps,
+    read_record,
+    score_of,
+    step_directories,
+)
 from framework.manifest import BLOCK, MANIFEST, Entry, read_manifest
 
 _AT_ONCE = 8  # files on their way
@@ -60,6 +66,15 @@ class Copies:
                 f"checkpoints were not copied to {self.place}: {cause(error)}; "
                 "the next save tries again"
             )
+
+    def retire(self, outdated: Callable[[int, Mapping[str, Any]], bool]) -> None:
+        """Remove the copies of which `outdated(step, extra)` says so. Raises what the place does:
+        a copy that stayed would be taken for the run's own.
+        """
+        for step in self.steps():
+            if outdated(step, read_record(self.root() / str(step)).extra):
+                _remove(self.root() / str(step))
+                self._scores.pop(step, None)
 
     def fetch_newer(self, directory: Path, step: int | None) -> int | None:
         """Fetch the newest whole copy if it is newer than `step`, the newest whole one in

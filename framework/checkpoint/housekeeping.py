@@ -14,6 +14,7 @@ from framework.checkpoint.record import finished_steps, is_finished, score_of
 FETCHED = ".fetched"  # a copy on its way here
 _TEMPORARY = ".orbax-checkpoint-tmp"  # what Orbax calls a save in progress
 _REMOVED = ".removed"
+_RETIRED = ".retired"
 _DAMAGED_NAME = re.compile(r"([0-9]+)\.damaged(?:-([0-9]+))?")
 _DAMAGED_KEPT = 2
 
@@ -50,6 +51,8 @@ def remove_old(directory: Path, options: CheckpointOptions) -> None:
     for step in set(scored) - kept(scored, scored, options):
         path = directory / str(step)
         discard(path.rename(path.with_name(f"{step}{_REMOVED}")))
+    for path in directory.glob(f"*{_RETIRED}"):
+        discard(path)
     found = [_DAMAGED_NAME.fullmatch(path.name) for path in directory.iterdir()]
     damaged = sorted((int(m[1]), int(m[2] or 1), m[0]) for m in found if m)
     for _, _, name in damaged[:-_DAMAGED_KEPT]:
@@ -68,6 +71,13 @@ def set_aside(directory: Path, step: int, problems: Sequence[str]) -> str:
         where = f"skipped (not renamed: {error.strerror or error})"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"checkpoint {step} is damaged and {where}: {problems[0]}{more}"
+
+
+def retire(directory: Path, step: int) -> None:
+    """Rename a whole checkpoint so that it no longer counts; it goes with the next whole one."""
+    target = directory / f"{step}{_RETIRED}"
+    discard(target)
+    (directory / str(step)).rename(target)
 
 
 def discard(path: Path) -> None:

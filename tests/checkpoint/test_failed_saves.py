@@ -47,6 +47,36 @@ def test_a_full_disk_is_said_plainly_and_earlier_steps_stay(small_disk):
     assert checkpoints.steps() == [1, 3]
 
 
+FULL = """
+import sys, numpy as np
+from pathlib import Path
+from framework.checkpoint import CheckpointFailed, CheckpointOptions, Checkpoints
+saving = Checkpoints(Path(sys.argv[1]), CheckpointOptions())
+random = np.random.default_rng(0)
+saving.save(1, {f"x{n}": random.normal(size=60_000) for n in range(20)}, {}, {})
+try:
+    saving.wait()
+except CheckpointFailed as error:
+    print(error, file=sys.stderr)
+saving.close()
+"""
+
+
+def test_a_full_disk_is_one_line(small_disk):
+    """Orbax itself prints a traceback for each of its threads."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FULL, str(small_disk("3m") / "checkpoints")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.stderr == (
+        "checkpoint 1 was not saved: no space left on the disk; the next start starts anew\n"
+    )
+    assert ended.returncode == 0
+
+
 def test_a_disk_that_is_full_when_the_manifest_is_written(tmp_path, monkeypatch):
     """All of the state is there by then: it is removed, as it would hold the space for good."""
 
