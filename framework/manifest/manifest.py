@@ -84,9 +84,12 @@ def verify(directory: Path, *, exact: bool = False) -> list[str]:
     except (OSError, ValueError) as error:
         return [f"{MANIFEST}: unreadable ({type(error).__name__}: {error})"]
     with ThreadPoolExecutor(_threads()) as pool:
-        hashes = {n: _hashes(pool, directory / n, entry.size) for n, entry in entries.items()}
-        found = [_problem(directory, n, entry, hashes[n]) for n, entry in entries.items()]
-    problems = [line for line in found if line]
+        sizes = pool.map(lambda item: _wrong_size(directory, *item), entries.items())
+        found = dict(zip(entries, sizes, strict=True))
+        right = {name: entry for name, entry in entries.items() if not found[name]}
+        hashes = {n: _hashes(pool, directory / n, entry.size) for n, entry in right.items()}
+        found |= {n: _wrong_content(n, entry, hashes[n]) for n, entry in right.items()}
+    problems = [line for line in found.values() if line]
     if exact:
         problems += [f"{n}: not in the manifest" for n in _files(directory) if n not in entries]
     return problems
@@ -131,18 +134,26 @@ def _hash(path: Path, start: int) -> str:
     return digest.hexdigest()
 
 
-def _problem(directory: Path, name: str, entry: Entry, hashes: Sequence[Future[str]]) -> str:
+def _wrong_size(directory: Path, name: str, entry: Entry) -> str:
     try:
         size = (directory / name).stat().st_size
-        if size != entry.size:
-            return f"{name}: {size} bytes instead of {entry.size}"
-        if [block.result() for block in hashes] != entry.sha256:
-            return f"{name}: content differs from its hash"
-    except FileNotFoundError:
-        return f"{name}: missing"
     except OSError as error:
-        return f"{name}: unreadable ({error.strerror or error})"
-    return ""
+        return _unreadable(name, error)
+    return "" if size == entry.size else f"{name}: {size} bytes instead of {entry.size}"
+
+
+def _wrong_content(name: str, entry: Entry, hashes: Sequence[Future[str]]) -> str:
+    try:
+        found = [block.result() for block in hashes]
+    except OSError as error:
+        return _unreadable(name, error)
+    return "" if found == entry.sha256 else f"{name}: content differs from its hash"
+
+
+def _unreadable(name: str, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{name}: missing"
+    return f"{name}: unreadable ({error.strerror or error})"
 
 
 def _to_disk(path: Path) -> None:

@@ -82,6 +82,27 @@ def test_a_file_more_is_a_problem_only_where_asked(folder):
     assert verify(folder, exact=True) == ["more: not in the manifest"]
 
 
+def test_what_takes_the_place_of_a_file_is_a_problem(folder, tmp_path_factory):
+    (folder / "a").unlink()
+    os.mkfifo(folder / "a")  # whoever opened it would wait for ever
+    (folder / "deep/er/b").unlink()
+    (folder / "deep/er/b").mkdir()
+    first, second = verify(folder)
+    assert first == "a: 0 bytes instead of 5"
+    assert second.startswith("deep/er/b: ")
+
+
+def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
+    def broken(path: Path, start: int) -> str:
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr(manifest, "_hash", broken)
+    assert verify(folder) == [
+        "a: unreadable (Input/output error)",
+        "deep/er/b: unreadable (Input/output error)",
+    ]
+
+
 def test_no_manifest_means_not_finished(tmp_path):
     assert verify(tmp_path) == [f"{MANIFEST}: missing, so the directory was never finished"]
 
