@@ -24,7 +24,14 @@ from framework.checkpoint.copies import Copies
 from framework.checkpoint.failures import CheckpointDamaged, CheckpointFailed, cause, shown
 from framework.checkpoint.options import CheckpointOptions, ranked
 from framework.checkpoint.reading import read_state
-from framework.checkpoint.record import ITEM, Record, finished_steps, read_record, step_directories
+from framework.checkpoint.record import (
+    ITEM,
+    Record,
+    extra_of,
+    finished_steps,
+    read_record,
+    step_directories,
+)
 from framework.checkpoint.told_once import tell_once
 from framework.manifest import verify, write_manifest
 from framework.parallel import by_first
@@ -172,7 +179,8 @@ class Checkpoints:
 
         def work() -> None:
             for step in self.steps():
-                if outdated(step, read_record(self.directory / str(step)).extra):
+                extra = extra_of(self.directory / str(step))
+                if extra is not None and outdated(step, extra):
                     housekeeping.retire(self.directory, step)
             if self._copies is not None:
                 self._copies.retire(outdated)

@@ -17,8 +17,8 @@ from framework.checkpoint.housekeeping import FETCHED, discard, scores
 from framework.checkpoint.options import CheckpointOptions, kept, ranked
 from framework.checkpoint.record import (
     ITEM,
+    extra_of,
     finished_steps,
-    read_record,
     score_of,
     step_directories,
 )
@@ -68,13 +68,20 @@ class Copies:
             )
 
     def retire(self, outdated: Callable[[int, Mapping[str, Any]], bool]) -> None:
-        """Remove the copies of which `outdated(step, extra)` says so. Raises what the place does:
-        a copy that stayed would be taken for the run's own.
+        """Remove the copies of which `outdated(step, extra)` says so. Raises CheckpointFailed
+        where that cannot be done: a copy that stayed would be taken for the run's own.
         """
-        for step in self.steps():
-            if outdated(step, read_record(self.root() / str(step)).extra):
-                _remove(self.root() / str(step))
-                self._scores.pop(step, None)
+        try:
+            for step in self.steps():
+                extra = extra_of(self.root() / str(step))
+                if extra is not None and outdated(step, extra):
+                    _remove(self.root() / str(step))
+                    self._scores.pop(step, None)
+        except Exception as error:
+            raise CheckpointFailed(
+                f"outdated copies were not removed from {self.place}: {cause(error)}; "
+                "start again when they can be"
+            ) from error
 
     def fetch_newer(self, directory: Path, step: int | None) -> int | None:
         """Fetch the newest whole copy if it is newer than `step`, the newest whole one in

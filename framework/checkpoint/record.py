@@ -35,6 +35,16 @@ def read_record(checkpoint: Path) -> Record:
     return Record(**json.loads((checkpoint / ITEM / "metadata").read_text(encoding="utf-8")))
 
 
+def extra_of(checkpoint: Path) -> Mapping[str, Any] | None:
+    """The `extra` of a checkpoint; None where it is damaged, which is found when it is verified.
+
+    Raises OSError where it cannot be read.
+    """
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+        return read_record(checkpoint).extra
+    return None
+
+
 def step_directories(directory: Path) -> dict[int, Path]:
     """Committed checkpoints below `directory`, whole or not, by rising step.
 

@@ -342,3 +342,43 @@ def test_a_bucket(here, tmp_path, monkeypatch):
         assert checkpoints.restore_latest(SMALL).step == 4
         assert checkpoints.best() == 1
     assert said == [f"checkpoint {step} fetched from {place}" for step in (4, 1)]
+
+
+def test_what_is_retired_is_restored_from_nowhere_and_can_be_saved_again(both):
+    here, place = both
+    with opened(here, options(place)) as (checkpoints, _):
+        checkpoints.retire(lambda step, extra: step > 1)
+        assert names(here) == {"1", "2.retired", "3.retired"}
+        assert names(place) == {"1"}
+        restored = checkpoints.restore_latest(abstract(make(1)))
+        assert restored is not None
+        assert restored.step == 1
+        save(checkpoints, 3, state=make(4))
+    assert names(here) == names(place) == {"1", "3"}
+    with opened(here, options(place)) as (checkpoints, _):
+        assert_equal(checkpoints.restore(3, abstract(make(4)))[0], make(4))
+
+
+def test_what_is_damaged_is_not_retired_but_set_aside(both):
+    here, place = both
+    for directory in both:
+        flip(directory / "3" / "record" / "metadata")
+        (directory / "2" / "record" / "metadata").unlink()
+    with opened(here, options(place)) as (checkpoints, said):
+        checkpoints.retire(lambda step, extra: False)
+        assert checkpoints.restore_latest(abstract(make())).step == 1
+    assert [line.split(" is damaged and ")[0] for line in said] == [
+        "checkpoint 3", "checkpoint 2",
+        f"the copy of checkpoint 3 in {place}", f"the copy of checkpoint 2 in {place}",
+    ]  # fmt: skip
+
+
+def test_copies_that_cannot_be_retired_stop_the_run(saved, small_disk, here):
+    disk = small_disk("3m")
+    place = Path(shutil.copytree(saved, disk / "copies"))
+    write_protect(disk)
+    with (
+        opened(here, options(place)) as (checkpoints, _),
+        pytest.raises(CheckpointFailed, match=f"(?i)not removed from {place}: .*read-only"),
+    ):
+        checkpoints.retire(lambda step, extra: True)
