@@ -13,7 +13,7 @@ from framework.models.dropout import Hyperparameter
 from framework.models.network import Network
 from framework.parallel import by_first
 from framework.run import RunDirectory, another_configuration, differences
-from framework.train.bad_steps import BadStep, read_bad_steps
+from framework.train.bad_steps import BadStep, is_up_to_date, passed_over, read_bad_steps
 from framework.train.experiment import Experiment
 from framework.train.program import Program
 from framework.train.state import TrainState, as_arrays
@@ -46,6 +46,7 @@ def begin(
     bad_steps = by_first(lambda: read_bad_steps(directory))
     if by_first(checkpoints.anything):
         abstract = program.abstract_state(values)
+        _retire(checkpoints, passed_over(bad_steps))
         restored = checkpoints.restore_latest(abstract)
         if restored is not None:
             step, state, memory = restored
@@ -54,6 +55,14 @@ def begin(
             state = _up_to_date(state, abstract, experiment, program)
             return Beginning(state, step, memory, bad_steps)
     return Beginning(program.initial_state(values, experiment.seed), 0, {}, bad_steps)
+
+
+def _retire(checkpoints: Checkpoints, left_out: Sequence[int]) -> None:
+    """Sets aside what was made with batches that are passed over now."""
+    if left_out:
+        checkpoints.retire(
+            lambda step, extra: not is_up_to_date(step, extra.get("passed_over", ()), left_out)
+        )
 
 
 def _check(
