@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from framework.run import RunDirectory
+from framework.train.bad_steps import BadStep, note
 from tests.experiments.launch import SMALL, Ended, here
 
 MODULE = "experiments.replay"
@@ -125,6 +127,26 @@ def test_what_goes_in_is_looked_at_first(
     assert "look at an earlier step" in ended.out
     assert "The loss of step 21 is not finite already." in ended.out
     assert found["from_step"] == 20
+
+
+def test_a_step_after_the_training_ended(diverged: Path, look: Look) -> None:
+    ended, _ = look(diverged, 20)
+    assert ended.code == 2
+    assert "step=20: expected at most 2; that step was bad, and the training" in ended.err
+
+
+def test_batches_that_were_passed_over(healthy: Path, look: Look, tmp_path: Path) -> None:
+    """A bad step is looked at as it was before its batch was left out, a later one as after."""
+    run = tmp_path / "run"
+    shutil.copytree(healthy, run)
+    note(RunDirectory(run), BadStep(25, 24, "the loss is nan", None, None, "rewind", (24,)))
+    for step, batch in ((24, 23), (25, 24), (26, 26)):
+        _, found = look(run, step)
+        assert found["batch"] == batch
+        look(healthy, batch + 1)  # where nothing was left out
+        files = (run / "replay" / str(step), healthy / "replay" / str(batch + 1))
+        own, usual = (np.load(file / "batch.npz")["index"] for file in files)
+        np.testing.assert_array_equal(own, usual)
 
 
 def test_a_mesh_that_does_not_fit_becomes_one_device(
