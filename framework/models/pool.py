@@ -56,32 +56,34 @@ def _tangent(
     largest = _largest(window, stride, *primals)
     return largest, on_platform(
         *primals,
-        largest,
         *tangents,
         cpu=partial(_moved_by_comparison, window, stride),
         default=partial(_moved, window, stride),
     )
 
 
-def _moved(
-    window: int, stride: int, x: jax.Array, largest: jax.Array, tangent: jax.Array
-) -> jax.Array:
-    del largest
+def _moved(window: int, stride: int, x: jax.Array, tangent: jax.Array) -> jax.Array:
     moved: jax.Array = jax.jvp(partial(_reduce_window, window, stride), (x,), (tangent,))[1]
     return moved
 
 
-def _moved_by_comparison(
-    window: int, stride: int, x: jax.Array, largest: jax.Array, tangent: jax.Array
-) -> jax.Array:
-    """The tangent of the first value of each window that equals the window's maximum."""
-    moved = jnp.zeros_like(largest)
-    taken = jnp.zeros(largest.shape, bool)
-    views = _views(window, stride, x), _views(window, stride, tangent)
-    for value, motion in zip(*views, strict=True):
-        equal = value == largest
-        moved += jnp.where(equal & ~taken, motion, 0)
-        taken |= equal
+def _moved_by_comparison(window: int, stride: int, x: jax.Array, tangent: jax.Array) -> jax.Array:
+    """The tangent of the first of the largest values of each window.
+
+    Which one that is, is found among the values themselves: a maximum computed elsewhere may
+    differ from all of them in its last bit, where the compiler computes `x` twice.
+    """
+    first, *others = _views(window, stride, x)
+    largest, place = first, jnp.zeros(first.shape, jnp.int8)
+    for number, value in enumerate(others, 1):
+        larger = value > largest
+        largest = jnp.where(larger, value, largest)
+        place = jnp.where(larger, jnp.int8(number), place)
+    motions = _views(window, stride, tangent)
+    moved: jax.Array = sum(
+        (jnp.where(place == n, motion, 0) for n, motion in enumerate(motions)),
+        jnp.zeros_like(first),
+    )
     return moved
 
 

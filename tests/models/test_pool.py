@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 
 from framework.models.pool import max_pool
+from tests.models.ready import MODELS, example, network
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,19 @@ def test_lowers_for_every_backend(platform):
         jax.jit(jax.grad(lambda x: max_pool(x, 2).sum())), platforms=[platform]
     )(x).mlir_module()
     assert ("select_and_scatter" in text) == (platform != "cpu")
+
+
+def test_the_compiled_gradient_is_that_of_each_operation_by_itself() -> None:
+    """A compiler that computes the pooled values twice may round them differently."""
+    own = network("cnn_batch")
+    params, others = own.initialise(jax.random.key(0))
+    inputs = example(MODELS["cnn_batch"][2])
+
+    def loss(params: dict[str, jax.Array]) -> jax.Array:
+        model = own.bind(params, others)
+        return (model(inputs, train=True, rngs=nnx.Rngs(dropout=jax.random.key(1))) ** 2).mean()
+
+    expected, found = jax.grad(loss)(params), jax.jit(jax.grad(loss))(params)
+    for path, gradient in expected.items():
+        scale = float(jnp.abs(gradient).max())
+        np.testing.assert_allclose(found[path], gradient, rtol=1e-4, atol=1e-4 * scale)
