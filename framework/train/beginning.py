@@ -47,10 +47,10 @@ def begin(
     if by_first(checkpoints.anything):
         abstract = program.abstract_state(values)
         _retire(checkpoints, passed_over(bad_steps))
+        _check(experiment, config, directory, by_first(lambda: _said(checkpoints)))
         restored = checkpoints.restore_latest(abstract)
         if restored is not None:
             step, state, memory = restored
-            _check(experiment, config, directory, memory)
             console.print(f"Continuing from step {step} of {directory.path}")
             state = _up_to_date(state, abstract, experiment, program)
             return Beginning(state, step, memory, bad_steps)
@@ -65,11 +65,19 @@ def _retire(checkpoints: Checkpoints, left_out: Sequence[int]) -> None:
         )
 
 
+def _said(checkpoints: Checkpoints) -> Mapping[str, Any]:
+    """What the newest checkpoint says of itself, which may be a copy in another place."""
+    try:
+        return checkpoints.peek()
+    except (OSError, ValueError):  # restoring it says what is wrong
+        return {}
+
+
 def _check(
     experiment: Experiment, config: Mapping[str, Any], directory: RunDirectory,
     memory: Mapping[str, Any],
 ) -> None:  # fmt: skip
-    """That a checkpoint fits, also where the run directory's own record is lost."""
+    """That a checkpoint is of this run, also where the run directory's own record is lost."""
     settings = memory.get("settings")
     if settings is None or experiment.run.resume == "allow_changes":
         return
