@@ -1,26 +1,22 @@
 """The state that a step of a run began with, and its batch; nothing in the run is changed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 import numpy as np
-import yaml
 
 from framework.checkpoint import CheckpointDamaged, Checkpoints
 from framework.config import FolderPath, InvalidConfig, PositiveInt, Problem
 from framework.data import batch_number, training_batches
-from framework.parallel import MeshOptions, batch_putter, build_mesh
+from framework.parallel import batch_putter, build_mesh
 from framework.run import RunDirectory
-from framework.train.assemble import assemble
 from framework.train.bad_steps import is_up_to_date, passed_over, read_bad_steps
 from framework.train.experiment import Experiment
 from framework.train.program import Program
+from framework.train.rebuilt import Say, rebuilt
 from framework.train.state import TrainState
 from framework.train.step import Batch
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -55,28 +51,16 @@ class Before:
     batch: Batch
 
 
-def rebuilt(options: Replay, say: Say) -> tuple[Experiment, RunDirectory]:
-    """The run's experiment, on one device where these here do not fit its mesh.
+def opened(options: Replay, say: Say) -> tuple[Experiment, RunDirectory]:
+    """The run's experiment and directory.
 
     Raises:
         InvalidConfig: there is no run, or it cannot be built today, or it has no such step.
     """
-    directory = RunDirectory(options.run.absolute())
-    settings = _settings(directory)
-    try:
-        experiment = assemble(settings)
-    except InvalidConfig as error:
-        try:
-            experiment = assemble(settings | {"mesh": _single(settings["mesh"])})
-        except InvalidConfig:
-            raise error.under(f"{options.run}/config.yaml") from None
-        say("On one device, as the run's mesh does not fit these: numbers differ by rounding.")
+    experiment, directory = rebuilt(options.run, say)
     steps = experiment.trainer.steps
     if options.step > steps:
         raise InvalidConfig(Problem("step", options.step, f"at most the {steps} of trainer.steps"))
-    before = (directory.read_json("data.json") or {}).get("fingerprint")
-    if before not in (None, experiment.data.fingerprint):
-        say("The data have changed since: the batches are not those of the run.")
     # The interpreter looks for itself.
     trainer = replace(experiment.trainer, debug_nans=False)
     return replace(experiment, trainer=trainer), directory
@@ -107,30 +91,6 @@ def go_to(experiment: Experiment, directory: RunDirectory, step: int, say: Say) 
     batch = jax.tree.map(np.asarray, dict(next(batches)))
     number = batch_number(step - 1, left_out)
     return Before(experiment, program, directory, origin, number, state, batch)
-
-
-def _settings(directory: RunDirectory) -> dict[str, Any]:
-    """The run's own, but that its directory is where it is found, and one process takes part."""
-    file = directory.path / "config.yaml"
-    try:
-        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-        changes = {"dir": str(directory.path), "resume": "allow_changes"}
-        own = {**settings, "run": {**settings["run"], **changes}}
-    except OSError:
-        hint = "the last lines of a training say where it is"
-        raise InvalidConfig(Problem("run", directory.path, "a run directory", hint)) from None
-    except (ValueError, TypeError, KeyError, yaml.YAMLError) as error:
-        said = str(error).splitlines()[0]
-        expected = "a run whose config.yaml can be read"
-        raise InvalidConfig(Problem("run", directory.path, expected, said)) from error
-    own.pop("distributed", None)
-    return own
-
-
-def _single(mesh: Mapping[str, Any]) -> dict[str, Any]:
-    """The mesh's rules on one device."""
-    sizes = dict.fromkeys(MeshOptions().sizes, 1)
-    return {**mesh, **{axis: size for axis, size in sizes.items() if axis in mesh}, "devices": 1}
 
 
 def _trained(

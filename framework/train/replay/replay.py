@@ -7,7 +7,7 @@ from rich.console import Console
 from framework.parallel import build_mesh
 from framework.run import RunDirectory
 from framework.train.bad_steps import flat
-from framework.train.replay.before import Replay, go_to, rebuilt
+from framework.train.replay.before import Replay, go_to, opened
 from framework.train.replay.evaluation import evaluate, inputs_of, losses_of_examples
 from framework.train.replay.findings import findings
 from framework.train.replay.show import show
@@ -23,7 +23,7 @@ def replay(options: Replay, console: Console) -> None:
         InvalidConfig: there is no such run or step.
         CheckpointDamaged: every checkpoint before the step is.
     """
-    experiment, directory = rebuilt(options, console.print)
+    experiment, directory = opened(options, console.print)
     configure_jax(experiment.trainer)
     with jax.set_mesh(build_mesh(experiment.mesh)):
         before = go_to(experiment, directory, options.step, console.print)
