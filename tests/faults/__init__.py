@@ -1,0 +1,1 @@
+"""Breaks the world around real runs on purpose: `python -m tests.faults`."""
