@@ -45,4 +45,5 @@ def _pooled(x: jax.Array, inputs: Any) -> jax.Array:
     if not isinstance(inputs, Mapping) or "segments" not in inputs:
         return places.mean(1)
     counted = (inputs["segments"] > 0).astype(jnp.float32)[..., None]
-    return (places * counted).sum(1) / jnp.maximum(counted.sum(1), 1)
+    mean: jax.Array = (places * counted).sum(1) / jnp.maximum(counted.sum(1), 1)
+    return mean

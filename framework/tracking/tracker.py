@@ -65,13 +65,14 @@ def open_trackers(
     name: str,
     resume_step: int | None,
     warn: Callable[[str], None],
+    job: str = "training",
 ) -> Tracker:
     """All trackers of the run in `directory`, as one.
 
     `resume_step`: the last step that counts of what is recorded already; None: nothing counts.
-    `config` goes to W&B. `warn` is given one line for each tracker that fails, from a thread of
-    its own; the tracker is then dropped. In a run of several processes only the first one opens
-    trackers.
+    `config` and the type of `job` go to W&B. `warn` is given one line for each tracker that fails,
+    from a thread of its own; the tracker is then dropped. In a run of several processes only the
+    first one opens trackers.
     """
     rows = _recorded(options, directory / "metrics.jsonl", resume_step, warn)
     sinks = []
@@ -81,7 +82,7 @@ def open_trackers(
         events = partial(_tensorboard, directory, resume_step, rows)
         sinks.append(Background("TensorBoard", events, warn, late=True))
     if options.wandb.enabled and options.wandb.mode != "disabled":
-        run = partial(_wandb, options.wandb, directory, config, name, warn, resume_step, rows)
+        run = partial(_wandb, options.wandb, directory, config, name, warn, resume_step, rows, job)
         awaited = not options.jsonl  # else it is sent what it has not
         sinks.append(Background("W&B", run, warn, late=True, awaited=awaited))
     return FanOut(sinks, warn)
@@ -128,7 +129,8 @@ def _wandb(
     warn: Callable[[str], None],
     resume_step: int | None,
     rows: list[Row] | None,
+    job: str,
 ) -> Sink:
     from framework.tracking.wandb import WandbRun
 
-    return WandbRun(options, directory, config, name, warn, resume_step, rows)
+    return WandbRun(options, directory, config, name, warn, resume_step, rows, job)

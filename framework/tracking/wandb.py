@@ -43,6 +43,7 @@ class WandbRun:
         warn: Callable[[str], None],
         resume_step: int | None = None,
         rows: Sequence[Mapping[str, Any]] | None = None,
+        job: str = "training",
     ) -> None:
         own = directory / "wandb"
         own.mkdir(parents=True, exist_ok=True)
@@ -59,6 +60,7 @@ class WandbRun:
             "entity": options.entity,
             "group": options.group,
             "tags": options.tags,
+            "job_type": job,
             "name": name,
             "id": identifier,
             "dir": str(directory),

@@ -89,7 +89,14 @@ class Program:
     @functools.cached_property
     def predict(self) -> Callable[..., dict[str, jax.Array]]:
         """Predictions on a batch, whole on every device so that any process can read them."""
-        predict = make_predict(self.network, self.precision)
+        return self._whole(make_predict(self.network, self.precision))
+
+    @functools.cached_property
+    def embed(self) -> Callable[..., dict[str, jax.Array]]:
+        """As `predict`, with the embedding of each example."""
+        return self._whole(make_predict(self.network, self.precision, embed=True))
+
+    def _whole(self, predict: Callable[..., Any]) -> Callable[..., dict[str, jax.Array]]:
         return jax.jit(
             placed(predict, self.mesh_options, self.mesh),
             out_shardings=self.everywhere,

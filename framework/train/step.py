@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from framework.models.embedding import with_embedding
 from framework.models.network import Network
 from framework.parallel import Precision, cast
 from framework.train.guard import BAD_STEPS, FROZEN
@@ -130,9 +131,12 @@ def _guarded(before: TrainState, made: TrainState, metrics: Metrics) -> tuple[Tr
 
 
 def make_predict(
-    network: Network, precision: Precision
+    network: Network, precision: Precision, *, embed: bool = False
 ) -> Callable[[dict[str, jax.Array], dict[str, jax.Array], Values, Batch], dict[str, jax.Array]]:
-    """The evaluation's forward pass: predictions of the task on a batch."""
+    """The evaluation's forward pass: predictions of the task on a batch.
+
+    With `embed`, and `embedding` [batch, width].
+    """
 
     def predict(
         params: dict[str, jax.Array], model_state: dict[str, jax.Array], values: Values,
@@ -140,11 +144,14 @@ def make_predict(
     ) -> dict[str, jax.Array]:  # fmt: skip
         model: Any = network.bind(cast(params, precision.compute), model_state)
         inputs = cast(values.preprocess(batch["inputs"]), precision.compute)
-        outputs = model(inputs, train=False)
+        if embed:
+            outputs, embedding = with_embedding(model, inputs)
+        else:
+            outputs = model(inputs, train=False)
         predictions: dict[str, jax.Array] = values.task.predict(
             cast(outputs, precision.output), batch
         )
-        return predictions
+        return {**predictions, "embedding": embedding} if embed else predictions
 
     return predict
 

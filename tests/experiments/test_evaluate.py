@@ -1,0 +1,73 @@
+"""Evaluating a run as a job of its own."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.experiments.launch import SMALL, Ended, here
+
+JOB = ("tracker=none",)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evaluated")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert here(*SMALL, "run.dir=run") == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> Ended:
+        capsys.readouterr()
+        code = here(*words, *JOB, module="experiments.evaluate")
+        return Ended(code, *capsys.readouterr())
+
+    return call
+
+
+def test_it_finds_what_the_training_found(run: Path, evaluate) -> None:  # type: ignore[no-untyped-def]
+    folder = run / "evaluation" / "test"
+    before = json.loads((folder / "metrics.json").read_text())
+    with np.load(folder / "predictions.npz") as arrays:
+        expected = dict(arrays)
+    ended = evaluate(f"run={run}")
+    assert ended.code == 0, ended
+    assert json.loads((folder / "metrics.json").read_text()) == pytest.approx(before)
+    with np.load(folder / "predictions.npz") as arrays:
+        np.testing.assert_allclose(arrays["probabilities"], expected["probabilities"], atol=1e-6)
+        np.testing.assert_array_equal(arrays["index"], expected["index"])
+    assert f"Evaluated step 40: {folder}" in ended.out
+
+
+def test_another_checkpoint_has_a_folder_of_its_own(run: Path, evaluate) -> None:  # type: ignore[no-untyped-def]
+    assert evaluate(f"run={run}", "step=20", "data.split=validation").code == 0
+    assert (run / "evaluation" / "validation-step-20" / "metrics.json").exists()
+    assert "validation-step-20" in (run / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("data.split=tset",), "data.split=tset: expected one of train, validation, test; did"),
+        (("step=7",), "step=7: expected one of 20, 40, latest or best"),
+        (("step=-1",), "step=-1"),
+    ],
+)
+def test_mistakes_are_lines(run: Path, evaluate, words: tuple[str, ...], said: str) -> None:  # type: ignore[no-untyped-def]
+    ended = evaluate(f"run={run}", *words)
+    assert ended.code == 2
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_directory_without_a_run(tmp_path: Path, evaluate) -> None:  # type: ignore[no-untyped-def]
+    ended = evaluate(f"run={tmp_path}")
+    assert ended.code == 2
+    assert "expected a run directory" in ended.err
