@@ -61,6 +61,15 @@ def size(byte_count: float) -> str:
     return f"{byte_count:.1f} TiB"
 
 
+def duration(seconds: float) -> str:
+    """Seconds in the unit in which a person would say them."""
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
+
+
 def title(name: str) -> str:
     """`expected_calibration_error` → `Expected calibration error`."""
     return _TITLES.get(name, name.replace("_", " ").capitalize().replace("f1", "F1"))

@@ -19,7 +19,8 @@ _FIRST = (
     "r_squared",
     "learning_rate",
 )
-_SKIPPED = ("examples", "tokens", "bytes", "step")
+_SKIPPED = ("examples", "tokens", "bytes", "step", "bad_steps")
+_TIME = "goodput"  # has a section of its own
 
 
 def read_curves(file: Path) -> Curves:
@@ -33,7 +34,12 @@ def read_curves(file: Path) -> Curves:
     for entry in read_metrics(file):
         for key, value in entry.items():
             split, slash, metric = key.rpartition("/")
-            if "/" in split or metric in _SKIPPED or not isinstance(value, int | float):
+            if (
+                "/" in split
+                or split == _TIME
+                or metric in _SKIPPED
+                or not isinstance(value, int | float)
+            ):
                 continue
             line = split if slash else "train"
             points.setdefault(metric, {}).setdefault(line, []).append((entry["step"], value))

@@ -12,6 +12,7 @@ import yaml
 
 from framework.evaluation import formats
 from framework.evaluation.canvas import as_svg
+from framework.evaluation.effort import read_effort
 from framework.evaluation.figures import curve_figure
 from framework.evaluation.history import read_curves, telling
 from framework.evaluation.narrative import headline
@@ -36,7 +37,8 @@ def write_report(run: Path) -> Path:
     """Makes `report.html` of a run directory from the files in it, and nothing else.
 
     Reads `config.yaml`, `overrides.yaml`, `environment.json`, `data.json`, `model.json`,
-    `summary.json`, `metrics.jsonl` and `evaluation/<split>/`; each may be missing.
+    `summary.json`, `metrics.jsonl`, `attempts/`, `bad_steps.json` and `evaluation/<split>/`; each
+    may be missing.
 
     Returns:
         The path of the report.
@@ -84,6 +86,7 @@ def _contents(run: Path) -> dict[str, Any]:
         "parameters": sum(math.prod(row["shape"]) for row in model),
         "model_bytes": sum(row.get("bytes", 0) for row in model),
         "command": _command(environment, run),
+        "effort": read_effort(run),
     }
 
 

@@ -1,0 +1,72 @@
+"""Where a run's time went, and the steps that it left out, as the report shows them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.evaluation.formats import count, duration, share
+from framework.run import goodput, read_attempts
+
+_NAMES = {
+    "step": "Steps", "compile": "Compiling", "data_wait": "Waiting for data",
+    "evaluation": "Evaluation", "checkpoint": "Checkpoints", "start_up": "Start-up",
+    "lost": "Steps made again", "stopped": "Between the starts",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the time: its name, how long, and its share of all of it."""
+
+    name: str
+    time: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Effort:
+    """All starts of a run together.
+
+    Attributes:
+        sentence: how often it was started, how long it took, what share of that trained.
+        parts: the longest first, those of less than a thousandth left out.
+        bad_steps: a line each.
+    """
+
+    sentence: str
+    parts: list[Part]
+    bad_steps: list[str]
+
+
+def read_effort(run: Path) -> Effort | None:
+    """What the run's own records say; None where it kept none."""
+    attempts = read_attempts(run)
+    if not attempts:
+        return None
+    found = goodput(attempts)
+    total = sum(found.seconds.values())
+    parts = [
+        Part(_NAMES.get(name, name), duration(seconds), seconds / total)
+        for name, seconds in sorted(found.seconds.items(), key=lambda item: -item[1])
+        if total and seconds > total / 1000
+    ]
+    starts = "one start" if found.attempts == 1 else f"{count(found.attempts)} starts"
+    sentence = f"{duration(total)} in {starts}, of which {share(found.share)} went into steps."
+    return Effort(sentence, parts, [_told(bad) for bad in _bad_steps(run)])
+
+
+def _bad_steps(run: Path) -> list[dict[str, Any]]:
+    file = run / "bad_steps.json"
+    if not file.exists():
+        return []
+    found: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _told(bad: dict[str, Any]) -> str:
+    done = {
+        "skip": "left out", "rewind": f"gone back, {len(bad['passed_over'])} batches passed over",
+        "stop": "stopped",
+    }  # fmt: skip
+    return f"Step {count(bad['step'])}: {bad['why']}; {done.get(bad['action'], bad['action'])}."
