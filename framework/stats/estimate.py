@@ -1,0 +1,59 @@
+"""A number with what a reader needs to judge it."""
+
+import math
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured number, its interval, and how much it was measured on.
+
+    Attributes:
+        value: the number as read off the sample; NaN where it is not defined.
+        low: lower end of the interval; NaN where there is not enough data for one.
+        high: upper end of the interval.
+        n: independent units behind it: examples, or groups of them.
+        under_calibration: what would be read at this n of a model whose probabilities are
+            true; NaN for a number that calibration does not say.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    under_calibration: float = math.nan
+
+    def json(self) -> dict[str, float | None]:
+        """The fields as plain numbers; None for what is NaN."""
+        return {k: None if math.isnan(v) else v for k, v in asdict(self).items()}
+
+
+def proportion(successes: float, n: int, level: float = 0.95) -> Estimate:
+    """`successes` of `n` with Wilson's score interval (Wilson, JASA 22, 1927, 209-212).
+
+    With p = successes / n and z the normal quantile of (1 + level) / 2,
+    (p + z²/2n ± z √(p (1 − p) / n + z²/4n²)) / (1 + z²/n). It covers at about its level on
+    average, and unlike p ± z s it has a width at p = 0 and 1 (Brown, Cai and DasGupta,
+    Statistical Science 16, 2001). All is NaN for n = 0.
+
+    Raises:
+        ValueError: a level outside (0, 1), or successes outside [0, n].
+    """
+    check_level(level)
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n}")
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    p, z = successes / n, NormalDist().inv_cdf((1 + level) / 2)
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == n else min(1.0, centre + half)
+    return Estimate(p, low, high, n)
+
+
+def check_level(level: float) -> None:
+    """ValueError unless 0 < level < 1."""
+    if not 0 < level < 1:
+        raise ValueError(f"the level of an interval must be between 0 and 1, not {level}")
