@@ -21,6 +21,8 @@ from framework.data.order import batch_number
 from framework.data.packed_text import PackedText
 from framework.data.placement import on_mesh
 from framework.data.preprocess import Identity, Images, Preprocess, Table
+from framework.data.schema import Schema, infer
+from framework.data.schema_check import departures, read_schema, violations
 from framework.data.source import ArraySource, Batch, Source, Subset
 from framework.data.text_files import Corpus
 from framework.data.tokenizer import (
@@ -53,6 +55,7 @@ __all__ = [
     "RandomCrop",
     "RandomFlip",
     "RandomShift",
+    "Schema",
     "Source",
     "Subset",
     "Table",
@@ -60,12 +63,15 @@ __all__ = [
     "Tokenizer",
     "WorkerLost",
     "batch_number",
+    "departures",
     "digits",
     "evaluation_batches",
     "idx",
     "image_folder",
+    "infer",
     "on_mesh",
     "random_tokens",
+    "read_schema",
     "table",
     "text",
     "text_mixture",
@@ -73,4 +79,5 @@ __all__ = [
     "tfds_text",
     "tokenizer_from_json",
     "training_batches",
+    "violations",
 ]

@@ -17,7 +17,7 @@ from framework.config import FolderPath, Problem
 SUMMARY = "summary.json"
 # Where and how a run goes on, not what is trained: free to differ when a run is continued.
 _NOT_COMPARED = re.compile(
-    r"(run|tracker|distributed)\b"
+    r"(run|tracker|distributed|data_schema)\b"
     r"|checkpoint\.(copy_to|keep_latest|keep_best|keep_every)$"
     r"|trainer\.(grace_seconds|hang_seconds|compile_cache|profile)\b"
 )
@@ -70,6 +70,11 @@ class RunDirectory:
     def checkpoints(self) -> Path:
         """One folder for each saved step."""
         return self.path / "checkpoints"
+
+    @property
+    def schema(self) -> Path:
+        """What its data are like, and other data must be to be read by its model."""
+        return self.path / "schema.json"
 
     @property
     def report(self) -> Path:

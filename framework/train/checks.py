@@ -8,6 +8,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,6 +23,7 @@ from framework.parallel import DistributedOptions, MeshOptions, start_here
 from framework.run import RunDirectory
 from framework.train.device_checks import DEVICE_CHECKS
 from framework.train.experiment import Experiment, fitted
+from framework.train.kept_schema import against_file, against_kept
 from framework.train.options import EvaluationOptions, Trainer
 
 
@@ -192,6 +194,16 @@ def data_are_the_same(run: Any, name: str, data: Data) -> Iterable[Problem]:
     return RunDirectory(run.path(name)).check_data(data.fingerprint, run)
 
 
+def data_keep_the_schema(run: Any, name: str, data: Data) -> Iterable[Problem]:
+    """Other data that a run goes on with, or is evaluated on, are of the kind it began with."""
+    return against_kept(RunDirectory(run.path(name)), data)
+
+
+def data_agree_with(data_schema: Path | None, data: Data) -> Iterable[Problem]:
+    """The data agree with the schema that the user keeps."""
+    return () if data_schema is None else against_file(data_schema, data)
+
+
 def optimizer_fits(optimizer: Any, network: Network) -> Iterable[Problem]:
     """Patterns on parameter paths match something."""
     check = getattr(optimizer, "check", None)
@@ -232,6 +244,7 @@ def outputs_fit(
 CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (
     splits_exist, batch_fits_split, intervals_divide, schedule_fits, task_fits, metrics_exist,
     mesh_is_sound, run_directory_is_free, data_are_the_same, best_can_be_known, augmentations_fit,
+    data_keep_the_schema, data_agree_with,
 )  # fmt: skip
 NETWORK_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (optimizer_fits, outputs_fit)
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from framework.parallel import build_mesh
 from framework.run import RunDirectory
 from framework.tracking import TrackerOptions, open_trackers
 from framework.train.experiment import Experiment
+from framework.train.kept_schema import tell_departures
 from framework.train.options import EvaluationOptions
 from framework.train.predictor import Predictor
 from framework.train.rebuilt import rebuilt
@@ -62,6 +64,9 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
     data = {} if job.data.path is None else {"path": job.data.path}
     experiment, directory = rebuilt(job.run, console.print, data)
     _check_split(experiment, job.data.split)
+    tell_departures(
+        directory, experiment.data, job.data.split, partial(console.print, markup=False)
+    )
     trained = open_run(job.run, job.step)
     configure_jax(experiment.trainer)
     mesh = build_mesh(experiment.mesh)

@@ -4,6 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from flax import nnx
@@ -26,7 +27,10 @@ from framework.train.state import Values
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment: any part of it can be replaced from the command line."""
+    """One experiment: any part of it can be replaced from the command line.
+
+    `data_schema` is a file that the data must agree with, as `experiments.check_data` writes it.
+    """
 
     name: FolderName
     data: Data
@@ -43,6 +47,7 @@ class Experiment:
     run: RunOptions
     distributed: DistributedOptions = field(default_factory=DistributedOptions)
     seed: Seed = 0
+    data_schema: Path | None = None
 
     def network(self) -> Network:
         """The model, fitted to the data's inputs and the task's outputs; allocates nothing.

@@ -59,6 +59,7 @@ def run_settings(directory: RunDirectory) -> dict[str, Any]:
         expected = "a run whose config.yaml can be read"
         raise InvalidConfig(Problem("run", directory.path, expected, said)) from error
     own.pop("distributed", None)
+    own.pop("data_schema", None)  # the run has kept one of its own
     return own
 
 

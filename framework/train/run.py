@@ -22,6 +22,7 @@ from framework.train.checks import check_devices
 from framework.train.clock import Clock
 from framework.train.experiment import Experiment
 from framework.train.faults import FAULT, START_AGAIN, guarded
+from framework.train.kept_schema import keep_schema
 from framework.train.listeners.accounting import Accounting
 from framework.train.listeners.progress import make_console
 from framework.train.loop import Outcome
@@ -227,6 +228,7 @@ def _record(
     files = experiment.data.files
     directory.begin(config, overrides, environment, _describe_data(experiment), files)
     directory.write_json("model.json", summary)
+    keep_schema(directory, experiment.data, lambda text: print(text, file=sys.stderr))
 
 
 def _what_next(experiment: Experiment, directory: RunDirectory, step: int) -> str:
