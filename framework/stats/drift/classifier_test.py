@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtrc, ndtri
+from scipy.special import ndtri
 
-from framework.stats.drift.two_sample import samples
+from framework.stats.drift.two_sample import PERMUTATIONS, samples
 from framework.stats.ranking import area_under_roc
 
 LARGEST = 2000
@@ -17,13 +17,13 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class ClassifierTest:
-    """How well a logistic regression tells two samples apart, on rows it was not fitted to.
+    """How well a linear classifier tells two samples apart, on rows it was not fitted to.
 
     Attributes:
         accuracy: share of rows put into the right sample; one half without drift.
-        interval: of the accuracy, at `level` (Wilson).
+        interval: of the accuracy, at `level`.
         area_under_roc: mean over the folds; one half without drift.
-        p_value: P(right ≥ seen) for a fair coin, the binomial test of the accuracy.
+        p_value: of permuting rows between the samples; never below 1 / (1 + permutations).
         rows: used of each sample, equally many.
     """
 
@@ -44,23 +44,29 @@ def classifier_two_sample_test(
     current: ArrayLike,
     largest: int = LARGEST,
     folds: int = FOLDS,
+    permutations: int = PERMUTATIONS,
     level: float = 0.95,
     seed: int = 0,
 ) -> ClassifierTest:
     """Cross-fitted classifier two-sample test on samples [n, d] and [m, d].
 
     Lopez-Paz and Oquab, "Revisiting Classifier Two-Sample Tests", ICLR 2017. Equally many rows of
-    each are dealt to `folds`; each fold is judged by a regularised logistic regression on the
-    standardised columns of the others, so that every row counts once. It sees a shift of means,
-    not one of spread alone: `maximum_mean_discrepancy` does.
+    each are dealt to `folds`; each fold is judged by a classifier fitted to the others, so that
+    every row counts once. The classifier is Fisher's linear discriminant with a ridge, the first
+    Newton step of a logistic regression: it is linear in the labels, so that all permutations
+    are fitted at once. They are needed: cross-fitted mistakes depend on each other, and a
+    binomial test of them that promises 5 % was measured to alarm in 8 to 13 %. The interval is
+    Wilson's, widened by as much as permuted accuracies vary more than independent ones.
+    It sees a shift of means, not one of spread alone: `maximum_mean_discrepancy` does.
 
     Args:
         reference: [n, d].
         current: [m, d].
         largest: rows of each sample beyond which a random subsample of so many stands for it.
         folds: two or more; each sample needs a row for each fold.
+        permutations: within the folds, for the p-value.
         level: of the interval.
-        seed: of the subsample and of the folds.
+        seed: of the subsample, the folds and the permutations.
 
     Raises:
         ValueError: fewer rows than folds, samples of different widths, or with NaN.
@@ -70,53 +76,67 @@ def classifier_two_sample_test(
     if folds < 2 or smaller < folds:
         raise ValueError(f"{folds} folds of {smaller} rows: needs two folds and a row for each")
     x, y = samples(reference, current, smaller, rng)
-    rows, labels = np.concatenate([x, y]), np.repeat([0.0, 1.0], smaller)
+    rows = np.concatenate([x, y])
     fold = np.concatenate([rng.permutation(smaller) % folds for _ in range(2)])
-    logits, areas = np.zeros(len(rows)), []
+    labels = np.repeat(np.repeat([[-1.0], [1.0]], smaller, axis=0), 1 + permutations, axis=1)
     for number in range(folds):
         held = fold == number
-        logits[held] = _held_out_logits(rows[~held], labels[~held], rows[held])
-        areas.append(area_under_roc(logits[held], labels[held]))
-    ties = logits == 0
-    right = int(np.sum((logits > 0) == (labels > 0), where=~ties)) + int(ties.sum()) // 2
-    p_value = float(bdtrc(right - 1, len(rows), 0.5)) if right else 1.0
-    low, high = wilson_interval(right, len(rows), level)
+        labels[held, 1:] = rng.permuted(labels[held, 1:], axis=0)
+    logits = np.zeros_like(labels)
+    for number in range(folds):
+        held = fold == number
+        logits[held] = held_out_logits(rows[~held], labels[~held], rows[held])
+    agreement = np.sign(logits) * labels
+    accuracy = (1 + agreement.mean(axis=0)) / 2  # a logit of 0 is half right
+    p_value = (1 + np.sum(accuracy[1:] >= accuracy[0] - 1e-12)) / (1 + permutations)
+    wider = max(1.0, float(accuracy[1:].std()) / math.sqrt(0.25 / len(rows)))
+    areas = [area_under_roc(logits[fold == f, 0], labels[fold == f, 0] > 0) for f in range(folds)]
     return ClassifierTest(
-        right / len(rows), (low, high), float(np.mean(areas)), p_value, smaller, level
+        float(accuracy[0]),
+        wilson_interval(float(accuracy[0]) * len(rows), len(rows), level, wider),
+        float(np.mean(areas)),
+        float(p_value),
+        smaller,
+        level,
     )
 
 
-def wilson_interval(right: float, rows: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share (1927): it stays within [0, 1]. NaN without rows."""
+def wilson_interval(
+    right: float, rows: int, level: float = 0.95, wider: float = 1.0
+) -> tuple[float, float]:
+    """Wilson's score interval of a share (1927): it stays within [0, 1]. NaN without rows.
+
+    Args:
+        right: rows that count for the share.
+        rows: all of them.
+        level: of the interval.
+        wider: deviation of the share over that of independent rows.
+    """
     if not rows:
         return math.nan, math.nan
-    z = float(ndtri((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2)) * wider
     share = right / rows
     middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z / (1 + z * z / rows) * math.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2)
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def _held_out_logits(
+def held_out_logits(
     rows: NDArray[np.float64],
     labels: NDArray[np.float64],
     held: NDArray[np.float64],
     ridge: float = 1.0,
-    steps: int = 25,
 ) -> NDArray[np.float64]:
-    """Logits of `held` by a ridge logistic regression of `labels` on `rows`, by Newton's method."""
+    """Discriminants [m, k] of `held` [m, d] by a ridge regression on standardised `rows` [n, d].
+
+    Args:
+        rows: [n, d].
+        labels: [n, k], −1 and 1 equally often in each of k labellings.
+        held: [m, d].
+        ridge: added to the diagonal of the columns' scatter.
+    """
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(deviation > 0, deviation, np.inf)  # a constant column says nothing
-    design = np.c_[(rows - mean) / scale, np.ones(len(rows))]
-    penalty = np.full(design.shape[1], ridge)
-    penalty[-1] = 1e-9
-    weights = np.zeros(design.shape[1])
-    for _ in range(steps):
-        probability = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        gradient = design.T @ (labels - probability) - penalty * weights
-        curvature = (design.T * (probability * (1 - probability))) @ design
-        move = np.linalg.solve(curvature + np.diag(penalty), gradient)
-        weights += move
-        if np.abs(move).max() < 1e-8:
-            break
-    return np.asarray(np.c_[(held - mean) / scale, np.ones(len(held))] @ weights)
+    design = (rows - mean) / scale
+    scatter = design.T @ design + ridge * np.eye(design.shape[1])
+    return np.asarray((held - mean) / scale @ np.linalg.solve(scatter, design.T @ labels))

@@ -28,7 +28,7 @@ def image_features(images: ArrayLike) -> Features:
         raise ValueError(
             f"images must be [n, height, width(, channels)] of 3 pixels or more, not {array.shape}"
         )
-    pixels = array.reshape(*array.shape[:3], -1).astype(np.float32)
+    pixels = (array if array.ndim == 4 else array[..., None]).astype(np.float32)
     if array.dtype.kind in "iu":
         pixels /= np.iinfo(array.dtype).max
     channels = pixels.shape[-1]

@@ -61,7 +61,7 @@ def group_scores(
     groups, rate = len(reference), 1 / n + 1 / m
     values = _values(reference, current)
     smallest = (tables.sum(axis=0) * min(n, m) / (n + m)).min()
-    exact = groups > 1 and smallest < EXPECTED
+    exact = groups > 1 and bool(smallest < EXPECTED)
     if groups == 1:
         p_values, mean, deviation = dict.fromkeys(values, 1.0), 0.0, 0.0
     elif exact:
@@ -102,7 +102,7 @@ def wasserstein_score(reference: Histogram, current: Histogram, seed: int = 0) -
     """
     value = scores.wasserstein(reference, current)
     n, m = reference.counts.sum(), current.counts.sum()
-    if not n or not m:
+    if not n or not m or not np.isfinite(value):
         return Score(value, float("nan"))
     x = scores.support(reference, current)
     pooled = scores.distribution(reference + current)
@@ -111,7 +111,10 @@ def wasserstein_score(reference: Histogram, current: Histogram, seed: int = 0) -
     place = np.clip(np.rint(pooled * _GRID).astype(np.int64), 1, _GRID - 1)
     # A bridge at the nearest point of the grid, brought to the deviation it has at this one.
     ratio = np.sqrt(pooled * (1 - pooled) / (place / _GRID * (1 - place / _GRID)))
-    null = np.sqrt(1 / n + 1 / m) * ((weight * ratio) @ _bridges(seed)[place])
+    weight = weight * ratio * np.sqrt(1 / n + 1 / m)
+    # float32 holds the bridges, whatever the column's units.
+    unit = weight.sum() or 1.0
+    null = unit * ((weight / unit).astype(np.float32) @ _bridges(seed)[place])
     return Score(value, _share_as_large(null, value))
 
 

@@ -61,19 +61,17 @@ def maximum_mean_discrepancy(
     both = np.concatenate([x, y])
     squares = np.sum(both**2, axis=1)
     distances = np.maximum(squares[:, None] + squares - 2 * both @ both.T, 0)
-    median = np.median(distances[np.triu_indices(len(both), 1)])
+    median = np.median(np.sqrt(distances[np.triu_indices(len(both), 1)]))
     # More than half of the rows alike: any kernel will do that tells them from the rest.
-    square = float(median or distances.max() or 1.0)
-    kernel = np.exp(-distances / (2 * square))
+    bandwidth = float(median or np.sqrt(distances.max()) or 1.0)
+    kernel = np.exp(-distances / (2 * bandwidth**2))
     np.fill_diagonal(kernel, 0)
     labels = np.zeros((1 + permutations, len(both)))
     labels[:, : len(x)] = 1
     labels[1:] = rng.permuted(labels[1:], axis=1)
     values = _discrepancies(kernel, labels)
     p_value = (1 + np.sum(values[1:] >= values[0] - 1e-12)) / (1 + permutations)
-    return MaximumMeanDiscrepancy(
-        float(values[0]), float(p_value), float(np.sqrt(square)), (len(x), len(y))
-    )
+    return MaximumMeanDiscrepancy(float(values[0]), float(p_value), bandwidth, (len(x), len(y)))
 
 
 def samples(
