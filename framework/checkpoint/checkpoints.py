@@ -11,6 +11,7 @@ as it removes old steps before a manifest of the new one could be there.
 
 import contextlib
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -129,8 +130,8 @@ class Checkpoints:
 
     def peek(self, step: int | None = None) -> dict[str, Any]:
         """The `extra` saved with `step`, or with the newest step here or in the place of the
-        copies; not verified. Empty where there is none. Raises OSError and ValueError, and what
-        the place of the copies raises.
+        copies; nothing else is verified. Empty where there is none. Raises OSError and
+        CheckpointDamaged, and what the place of the copies raises.
         """
         here, there = self.steps(), self._copies.steps() if self._copies else []
         newest = max([*here, *there], default=None) if step is None else step
@@ -227,6 +228,8 @@ class Checkpoints:
 
     def _give_up(self, step: int) -> None:
         """Keep nothing of a save that failed; Orbax's writer would say so again at the next."""
+        # It also leaves its other failed writes to asyncio, which tells each with a traceback.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         with contextlib.suppress(Exception):
             self._release()
         if jax.process_index() == 0:

@@ -12,7 +12,7 @@ class CheckpointFailed(Exception):  # noqa: N818
     """
 
 
-class CheckpointDamaged(Exception):  # noqa: N818
+class CheckpointDamaged(ValueError):  # noqa: N818
     """A file of the checkpoint is missing, truncated or altered: nothing was restored."""
 
 

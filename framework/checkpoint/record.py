@@ -1,16 +1,19 @@
 """What a checkpoint says beside its arrays; read without importing Orbax."""
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from framework.checkpoint.failures import CheckpointDamaged, shown
 from framework.checkpoint.options import CheckpointOptions
-from framework.manifest import MANIFEST
+from framework.manifest import BLOCK, MANIFEST, read_manifest
 
 ITEM = "record"
+_FILE = f"{ITEM}/metadata"  # as Orbax's JSON handler calls it
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,22 @@ class Record:
 
 
 def read_record(checkpoint: Path) -> Record:
-    """The record of the checkpoint in this directory. Raises OSError, ValueError, TypeError."""
-    # Orbax's JSON handler calls its file `metadata`.
-    return Record(**json.loads((checkpoint / ITEM / "metadata").read_text(encoding="utf-8")))
+    """The record of the checkpoint in this directory (a path of `etils.epath` will do), compared
+    with its hash: it decides whether a run goes on before the whole is verified.
+
+    Raises OSError, and CheckpointDamaged where it is not as it was written.
+    """
+    content = (checkpoint / _FILE).read_bytes()
+    blocks = (content[start : start + BLOCK] for start in range(0, len(content), BLOCK))
+    hashes = [hashlib.sha256(block).hexdigest() for block in blocks]
+    try:
+        whole = read_manifest(checkpoint)[_FILE].sha256 == hashes
+    except (KeyError, ValueError):  # it is the manifest that is damaged
+        whole = False
+    if not whole:
+        problem = f"{_FILE}: content differs from its hash"
+        raise CheckpointDamaged(f"checkpoint {checkpoint.name} is damaged:\n{shown([problem])}")
+    return Record(**json.loads(content))
 
 
 def extra_of(checkpoint: Path) -> Mapping[str, Any] | None:
@@ -40,7 +56,7 @@ def extra_of(checkpoint: Path) -> Mapping[str, Any] | None:
 
     Raises OSError where it cannot be read.
     """
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+    with contextlib.suppress(FileNotFoundError, CheckpointDamaged):
         return read_record(checkpoint).extra
     return None
 
@@ -74,6 +90,6 @@ def score_of(checkpoint: Path, options: CheckpointOptions) -> float | None:
     """
     if options.metric is None:
         return None
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+    with contextlib.suppress(FileNotFoundError, CheckpointDamaged):
         return options.score(read_record(checkpoint).metrics)
     return None

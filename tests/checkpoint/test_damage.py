@@ -135,3 +135,17 @@ def test_a_manifest_with_any_flipped_bit_restores_the_right_numbers(saved, data)
             step, state, _ = checkpoints.restore_latest(abstract(make()))
     assert step == (2 if said else 3)
     assert_equal(state, make(seed=step, step=step))
+
+
+def test_what_a_damaged_record_says_is_not_believed(saved):
+    """It may still be JSON: nothing must follow from it before the whole is verified."""
+    record = saved / "3" / "record" / "metadata"
+    record.write_text(record.read_text().replace('"position": 30', '"position": 31'))
+    with opened(saved) as (checkpoints, said):
+        with pytest.raises(
+            CheckpointDamaged, match="record/metadata: content differs from its hash"
+        ):
+            checkpoints.peek()
+        checkpoints.retire(lambda step, extra: extra["position"] == 31)
+        assert checkpoints.restore_latest(abstract(make())).step == 2
+    assert said[0].startswith("checkpoint 3 is damaged and set aside as 3.damaged")
