@@ -18,6 +18,7 @@ from framework.data.source import Batch
 
 POLL_SECONDS = 1.0
 START_SECONDS = 20.0
+CLOSE_SECONDS = 10.0
 
 Items = queue.Queue[tuple[Batch | None, BaseException | None]]
 
@@ -73,7 +74,10 @@ def watched(reader: Iterator[Batch], workers: int) -> Iterator[Batch]:
         closed.set()
         close: Any = getattr(reader, "close", None)
         if close is not None:
-            close()
+            # It waits for ever where a worker was lost while it was started.
+            closing = threading.Thread(target=close, daemon=True)
+            closing.start()
+            closing.join(CLOSE_SECONDS)
 
 
 def _hand_over(reader: Iterator[Batch], items: Items, closed: threading.Event) -> None:

@@ -127,3 +127,21 @@ def test_what_the_reader_raises_is_raised() -> None:
 
     with pytest.raises(RuntimeError, match="mine"):
         list(watched(reader(), 0))
+
+
+def test_a_reader_that_cannot_be_closed_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "CLOSE_SECONDS", 0.1)
+
+    class Reader:
+        def __iter__(self) -> "Reader":
+            return self
+
+        def __next__(self) -> dict[str, np.ndarray]:
+            return {"index": np.arange(2)}
+
+        def close(self) -> None:
+            threading.Event().wait()
+
+    batches = watched(Reader(), 0)
+    assert next(batches)["index"].tolist() == [0, 1]
+    batches.close()
