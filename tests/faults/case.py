@@ -7,13 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tests.faults.scene import WORDS, Scene, assert_close, assert_same_bits
+from tests.faults.equal import assert_close, assert_same_bits, assert_same_weights
+from tests.faults.scene import WORDS, Scene
 
+Equal = Literal["bits", "weights", "close"]
 Play = Callable[[Scene], object]
 
 
 class NotHere(Exception):  # noqa: N818
     """The case needs what this machine does not give; says what."""
+
+
+EQUAL: Mapping[Equal, Callable[[Path, Path], None]] = {
+    "bits": assert_same_bits, "weights": assert_same_weights, "close": assert_close,
+}  # fmt: skip
 
 
 def start_once(scene: Scene) -> None:
@@ -41,7 +48,8 @@ class Case:
         untouched: how the run is made that this one must equal.
         like: how it is started, where that is another way.
         then: starts it until it is complete.
-        equal: to the bit, or as near as another mesh's arithmetic comes.
+        equal: to the bit; that, but for what was logged and is lost; or as near as another mesh's
+            arithmetic comes.
         tests: whether pytest runs it too, and among the fast or the long ones.
     """
 
@@ -56,7 +64,7 @@ class Case:
     untouched: Play = start_once
     like: "Like | None" = None
     then: Play = finish
-    equal: Literal["bits", "close"] = "bits"
+    equal: Equal = "bits"
     tests: Literal["fast", "long", "no"] = "no"
 
     def scene(self, folder: Path) -> Scene:
@@ -109,12 +117,12 @@ class Workshop:
         try:
             case.play(scene)
             case.then(scene)
-            (assert_same_bits if case.equal == "bits" else assert_close)(scene.run, reference)
+            EQUAL[case.equal](scene.run, reference)
         except AssertionError as error:
             error.result = self._row(case, scene, begun, _first_line(error))  # type: ignore[attr-defined]
             raise
         shutil.rmtree(folder)
-        return self._row(case, scene, begun, "yes" if case.equal == "bits" else "within 1e-5")
+        return self._row(case, scene, begun, "within 1e-5" if case.equal == "close" else "yes")
 
     def untouched(self, case: Case) -> Path:
         """The run that nothing happened to."""

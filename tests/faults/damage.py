@@ -45,7 +45,8 @@ def _one_file(pattern: str) -> Callable[[Scene], None]:
             damage(checkpoint / name)
             ended = scene.killed(AGAIN_AT_40)
             assert "checkpoint 30 is damaged and set aside as 30.damaged" in ended.out, ended.out
-            assert f": {name}: " in ended.out, ended.out
+            # A manifest in which a digit has changed names a file that is not as it says.
+            assert f": {name}: " in ended.out or name == "manifest.json", ended.out
             assert "Continuing from step 20" in ended.out, ended.out
 
     return play
@@ -102,5 +103,5 @@ CASES = (
     Case("damaged-every-checkpoint", _every_checkpoint),
     Case("damaged-with-a-copy", _one_with_a_copy, harmless=_COPIED, tests="long"),
     Case("damaged-and-its-copy", _a_copy_too, harmless=_COPIED),
-    Case("lost-all-but-the-copies", _all_but_the_copies, harmless=_COPIED),
+    Case("lost-all-but-the-copies", _all_but_the_copies, harmless=_COPIED, equal="weights"),
 )

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.faults.case import Case
-from tests.faults.scene import Scene
+from tests.faults.scene import Scene, wait_until
 
 CLUSTER = ("--processes", "2", "--devices", "4", "--grace", "3", "--")
 TOGETHER = {"module": "scripts.local_cluster", "before": CLUSTER}
@@ -36,10 +36,23 @@ def pids(process: "subprocess.Popen[str]") -> list[int]:
 def _worker(scene: Scene) -> None:
     process = scene.begin(SLOW="0.1")
     scene.wait(process, 10)
-    workers = children(process.pid)
-    assert workers, "there is no worker"
-    os.kill(workers[-1], signal.SIGKILL)
-    ended = scene.end(process, 75)
+    _lost(scene, process, min(children(process.pid)))
+
+
+def _worker_that_starts(scene: Scene) -> None:
+    """That of an evaluation, before it has read what it is for: its parent is still writing it."""
+    process = scene.begin(SLOW="0.1")
+    scene.wait(process, 10)
+    former = set(children(process.pid))
+    wait_until(process, lambda: set(children(process.pid)) - former)
+    _lost(scene, process, *(set(children(process.pid)) - former))
+
+
+def _lost(scene: Scene, process: "subprocess.Popen[str]", *workers: int) -> None:
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    # At the exit Grain closes the reader whose worker did not start, which it cannot.
+    ended = scene.end(process, 75, traceback=True)
     assert "a worker process that reads data was lost" in ended.out + ended.err
 
 
@@ -78,6 +91,7 @@ def _both(scene: Scene) -> None:
 _MESH = ("mesh=fsdp",)
 CASES = (
     Case("killed-worker", _worker, harmless=("data.workers=1",), tests="long"),
+    Case("killed-starting-worker", _worker_that_starts, harmless=("data.workers=1",)),
     Case("killed-one-of-two", _killed, _MESH, **TOGETHER),  # type: ignore[arg-type]
     Case("asked-one-of-two", _asked, _MESH, **TOGETHER),  # type: ignore[arg-type]
     Case("stopped-one-of-two", _stopped, _MESH, ("trainer.hang_seconds=5",), **TOGETHER),  # type: ignore[arg-type]
