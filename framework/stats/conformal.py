@@ -25,11 +25,12 @@ class ConformalSets:
     the rows to come are exchangeable, the set holds the true class with chance 1 − alpha at
     least, and (where scores do not tie) 1 − alpha + 1/(n + 1) at most, whatever the model.
 
-    Scores: `least_ambiguous` (LAC) 1 − p_k, the smallest sets (Sadinle, Lei and Wasserman,
-    JASA 114, 2019); `adaptive` (APS) the probability of the class and of all more probable
-    ones, larger where the model is unsure (Romano, Sesia and Candès, NeurIPS 2020, without their
-    random cut, so that a row has one set; it covers more than promised by as much). A set may be
-    empty: every class of the row is stranger than promised.
+    Scores: `least_ambiguous` (LAC) 1 − p_k: the smallest sets, and none at all for a row whose
+    classes are all stranger than promised (Sadinle, Lei and Wasserman, JASA 114, 2019).
+    `adaptive` (APS) the summed probability of all classes more probable than this one: larger
+    sets where the model is unsure, and never an empty one. It is the score of Romano, Sesia and
+    Candès, NeurIPS 2020, at u = 0, so that a row has one set; where the likeliest class alone is
+    right oftener than promised, these sets are too.
 
     Attributes:
         method: of the scores.
@@ -133,6 +134,11 @@ def _least_ambiguous(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _adaptive(p: NDArray[np.float64]) -> NDArray[np.float64]:
     order = np.argsort(-p, axis=1, kind="stable")
+    sorted_p = np.take_along_axis(p, order, axis=1)
+    above = np.cumsum(sorted_p, axis=1) - sorted_p
+    # Equal classes have equal scores: that of the first of them.
+    first = np.diff(sorted_p, axis=1, prepend=np.inf) != 0
+    above = np.maximum.accumulate(np.where(first, above, 0), axis=1)
     scores = np.empty_like(p)
-    np.put_along_axis(scores, order, np.cumsum(np.take_along_axis(p, order, axis=1), axis=1), 1)
+    np.put_along_axis(scores, order, above, axis=1)
     return scores

@@ -40,7 +40,7 @@ def risk_coverage(losses: ArrayLike, confidence: ArrayLike) -> RiskCoverage:
     loss, sure = _checked(losses, confidence)
     threshold, start = _ties(-sure)
     total = np.cumsum(_grouped(loss[np.argsort(-sure, kind="stable")][None], start)[0])
-    size = np.append(start[1:], len(loss))
+    size = np.append(start[1:], len(loss))[: len(start)]
     return RiskCoverage(size / max(len(loss), 1), total / size, -threshold)
 
 
