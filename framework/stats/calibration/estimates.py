@@ -1,7 +1,7 @@
 """Calibration errors with their intervals and what they would read under calibration.
 
-A binned error is never below zero, so noise only raises it: a perfect model reads 0.08 on 200
-examples in 15 bins. Two things follow for every number here.
+A binned error is never below zero, so noise only raises it: a perfect model reads 0.07 to
+0.08 on 200 examples in 15 bins. Two things follow for every number here.
 
 - `under_calibration` is the mean reading of a model with these confidences, this n and true
   probabilities: Monte Carlo with a fixed seed, outcomes drawn binomially cell by cell.
@@ -12,7 +12,11 @@ examples in 15 bins. Two things follow for every number here.
   the interval holds the percentiles of √max(0, resampled² − 2b²). The smooth error, whose
   bandwidth widens with the noise, adds up in cubes; the debiased one has already lost one b².
 
-MEASURED
+Measured at level 0.95 on a perfect, a mildly and a far too confident model (error 0, 0.035 and
+0.14) of 200, 1,000 and 5,000 examples, 60 to 80 samples each: covered at 0.93 to 1 (equal width),
+0.91 to 1 (equal mass), 0.88 to 1 (smooth), 0.95 to 1 (debiased) and 0.98 to 1 (maximum, by
+the bounds of `_maximum_interval`); the percentile interval at 0 to 0.89 and the basic one
+at 0.39 to 0.94 (equal width).
 
 The low end is 0 where the model cannot be told from a calibrated one. The reading may lie
 outside of its interval: then most of it is noise.

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from framework.stats.calibration.errors import Binned, binned
 from framework.stats.calibration.table import ReliabilityTable
 
-_WAVES = 1024  # cosines of the smoothed residual, and points it is looked at
+_WAVES = 1024  # cosines of the smoothed residual, at most
 SMALLEST = 0.002  # bandwidth below which no cosine would be left out
 
 
@@ -48,14 +48,16 @@ def smooth_errors(at: NDArray[np.float64], sums: Binned) -> NDArray[np.float64]:
 
 
 def _errors(at: NDArray[np.float64], residual: NDArray[np.float64]) -> NDArray[np.float64]:
-    k = np.arange(_WAVES + 1)
-    waves = residual @ np.cos(np.pi * np.outer(at, k))
-    # Phases that put the points amid the cells of the grid, and irfft's scale of 2 points.
-    waves = waves * np.exp(1j * np.pi * k / (2 * _WAVES)) * (2 * _WAVES)
+    waves = residual @ np.cos(np.pi * np.outer(at, np.arange(_WAVES + 1)))
 
     def error(width: NDArray[np.float64]) -> NDArray[np.float64]:
-        damped = waves * np.exp(-np.square(np.pi * np.outer(width, k)) / 2)
-        smoothed = np.fft.irfft(damped, 2 * _WAVES, axis=1)[:, :_WAVES]
+        # At width σ the waves beyond 2/σ are damped below 3e-9 and need not be added.
+        most = int(np.clip(2 / width.min(), 32, _WAVES))
+        k, points = np.arange(most + 1), 2 * most
+        # Phases that put the points amid the cells of the grid, and irfft's scale of 2 points.
+        phases = np.exp(1j * np.pi * k / (2 * points)) * (2 * points)
+        damped = waves[:, : most + 1] * np.exp(-np.square(np.pi * np.outer(width, k)) / 2) * phases
+        smoothed = np.fft.irfft(damped, 2 * points, axis=1)[:, :points]
         average: NDArray[np.float64] = np.abs(smoothed).mean(axis=1)
         return average
 

@@ -37,7 +37,7 @@ class IsotonicCalibration:
             ValueError: no examples, shapes that do not fit, NaN, or a label outside the classes.
         """
         logs, hard = checked(log_probabilities, labels)
-        p = np.exp(logs)
+        p = _rounded(logs)
         return cls(tuple(_curve(p[:, k], hard == k) for k in range(p.shape[1])))
 
     def apply(self, log_probabilities: ArrayLike) -> NDArray[np.float64]:
@@ -46,7 +46,7 @@ class IsotonicCalibration:
         Raises:
             ValueError: another number of classes than it was fitted on.
         """
-        p = np.exp(normalised(log_probabilities))
+        p = _rounded(normalised(log_probabilities))
         if p.shape[1] != len(self.curves):
             raise ValueError(f"{p.shape[1]} classes, but it was fitted on {len(self.curves)}")
         shares = [np.interp(column, *curve) for column, curve in zip(p.T, self.curves, strict=True)]
@@ -64,6 +64,15 @@ class IsotonicCalibration:
     ) -> "IsotonicCalibration":
         """What `json` gave."""
         return cls(tuple((tuple(at), tuple(share)) for at, share in fields["curves"]))
+
+
+def _rounded(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities to a millionth of themselves.
+
+    Rows that tie in float32 come apart in their last digits once normalised, and a curve that
+    rises with those would follow chance.
+    """
+    return np.exp(np.round(logs, 6))
 
 
 def _curve(confidence: NDArray[np.float64], true: NDArray[np.bool_]) -> Curve:
