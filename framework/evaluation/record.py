@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +26,11 @@ from framework.stats import confusion_matrix, label_reliability, reliability_tab
 
 
 def write_evaluation(
-    folder: Path, evaluation: Evaluation, spec: Spec, gather: Gather | None = None
+    folder: Path,
+    evaluation: Evaluation,
+    spec: Spec,
+    gather: Gather | None = None,
+    numbers: Mapping[str, float] | None = None,
 ) -> dict[str, np.ndarray]:
     """Writes `evaluation/<split>/` of a run directory, each file whole or not at all.
 
@@ -42,6 +46,7 @@ def write_evaluation(
         evaluation: what `evaluate` gave.
         spec: of the data.
         gather: the split's raw examples by position, `data.splits[split].gather`.
+        numbers: further ones for `metrics.json`.
 
     Returns:
         The pictures by name, uint8 [h, w, 3], for the trackers.
@@ -66,7 +71,7 @@ def write_evaluation(
     for name, picture in pictures.items():
         _write_picture(folder / f"{name}.png", picture)
     # Last: whoever sees the numbers finds the rest.
-    _write_json(folder / "metrics.json", _with_whole_examples(defined))
+    _write_json(folder / "metrics.json", _with_whole_examples({**defined, **(numbers or {})}))
     return pictures
 
 

@@ -1,7 +1,7 @@
 """Which slices an evaluation looks at: columns of the inputs, the label, or a user's function."""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,30 +20,50 @@ Batch = Mapping[str, Any]
 
 def slicings(
     asked: Sequence[str],
-    batch: Batch,
+    batches: Iterable[Batch],
     spec: Spec,
     categories: Mapping[str, tuple[str, ...]] | None = None,
 ) -> list[Slicing]:
     """One for each name that is asked for.
 
-    A name is a column (of categories: each value; of numbers: its quarters in this batch), `label`
-    (the true class), or a function `package.module.function` that is given the batch and returns
-    the name of each example's slice, [n].
+    A name is a column (of categories: each value; of numbers: its quarters in these examples),
+    `label` (the true class), or a function `package.module.function` that is given a batch and
+    returns the name of each example's slice, [b].
 
     Args:
         asked: names.
-        batch: raw `inputs` and `labels` of all examples.
+        batches: raw `inputs` and `labels`, of all examples together.
 
     Raises:
         InvalidConfig: a column that is not there, a function that cannot be imported or does not
             give a name for each example; the key is relative to `slices`.
     """
+    if not asked:
+        return []
+    parts = [slice_values(asked, batch, spec, categories) for batch in batches]
+    found = []
+    for name in asked:
+        values = np.concatenate([np.asarray(part[name]) for part in parts])
+        if name == LABEL and spec.labels.kind == "class":
+            found.append(Slicing(LABEL, values.astype(np.int64), tuple(spec.labels.names)))
+        else:
+            found.append(of_column(name.rpartition(".")[2], values))
+    return found
+
+
+def slice_values(
+    asked: Sequence[str],
+    batch: Batch,
+    spec: Spec,
+    categories: Mapping[str, tuple[str, ...]] | None = None,
+) -> dict[str, np.ndarray]:
+    """What divides the examples of one batch, [b] by name; raises as `slicings` does."""
     columns = input_columns(batch["inputs"], spec, categories)
     problems: list[Problem] = []
-    found: list[Slicing] = []
+    found: dict[str, np.ndarray] = {}
     for place, name in enumerate(asked):
         try:
-            found.append(_slicing(name, batch, spec, columns))
+            found[name] = _values(name, batch, spec, columns)
         except InvalidConfig as error:
             problems += error.under(str(place)).problems
     if problems:
@@ -51,15 +71,14 @@ def slicings(
     return found
 
 
-def _slicing(name: str, batch: Batch, spec: Spec, columns: Columns) -> Slicing:
+def _values(name: str, batch: Batch, spec: Spec, columns: Columns) -> np.ndarray:
     if name == LABEL and spec.labels.kind == "class":
         labels = np.asarray(batch["labels"])
-        codes = labels.argmax(axis=1) if labels.ndim == 2 else labels
-        return Slicing(LABEL, codes.astype(np.int64), tuple(spec.labels.names))
+        return labels.argmax(axis=1) if labels.ndim == 2 else labels
     if name in columns:
-        return of_column(name, columns[name])
+        return columns[name]
     if "." in name:
-        return of_column(name.rpartition(".")[2], _called(name, batch))
+        return _called(name, batch)
     expected = f"a column ({', '.join(list(columns)[:20])}), label or a function's full name"
     raise InvalidConfig(Problem("", name, expected, nearest(name, [*columns, LABEL])))
 
@@ -86,7 +105,7 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _called(name: str, batch: Batch) -> Any:
+def _called(name: str, batch: Batch) -> np.ndarray:
     module, _, attribute = name.rpartition(".")
     try:
         function: Callable[[Batch], Any] = getattr(importlib.import_module(module), attribute)

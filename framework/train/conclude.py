@@ -7,36 +7,30 @@ from typing import Any
 import jax
 from rich.console import Console
 
-from framework.data import evaluation_batches, on_mesh
-from framework.evaluation import (
-    Evaluation,
-    evaluate,
-    print_metrics,
-    track_evaluation,
-    write_evaluation,
-    write_report,
-)
-from framework.parallel import batch_putter, by_first, process_rows
+from framework.evaluation import Evaluation, print_metrics, write_report
+from framework.parallel import by_first
 from framework.run import SUMMARY, RunDirectory
+from framework.train.examination import Grounds, keep, lay_grounds
+from framework.train.examined import track_examined, write_examined
 from framework.train.loop import Outcome
+from framework.train.predictor import Predictor
 from framework.train.setting import Setting
 from framework.train.state import TrainState
 
 
 def evaluate_state(setting: Setting, state: TrainState, split: str) -> Evaluation:
     """Predictions of `state` on every example of `split`, and their metrics."""
-    experiment, program = setting.experiment, setting.program
-    size = experiment.evaluation.batch_size or experiment.data.batch_size
-    put = batch_putter(program.mesh_options, program.mesh)
-    rows = process_rows(program.mesh_options, program.mesh, size)
-    batches = on_mesh(evaluation_batches(experiment.data, split, batch_size=size, rows=rows), put)
-    params = state.evaluated_params
+    return predictor_of(setting, state)(split)
 
-    def predict(batch: dict[str, jax.Array]) -> dict[str, jax.Array]:
-        setting.watchdog.beat()
-        return program.predict(params, state.model_state, state.values, batch)
 
-    return evaluate(predict, batches, experiment.task, experiment.data.spec, split)
+def predictor_of(setting: Setting, state: TrainState) -> Predictor:
+    """The weights of `state` that evaluation uses."""
+    experiment = setting.experiment
+    return Predictor(
+        setting.program, experiment.data, experiment.task, state.values, state.evaluated_params,
+        state.model_state, experiment.evaluation.batch_size or experiment.data.batch_size,
+        setting.watchdog.beat,
+    )  # fmt: skip
 
 
 def conclude(setting: Setting, outcome: Outcome) -> None:
@@ -44,27 +38,31 @@ def conclude(setting: Setting, outcome: Outcome) -> None:
     step = outcome.step
     state, source = _chosen_weights(setting, outcome.state, step)
     summary = {"step": step, "stopped": outcome.stopped, "weights": source}
-    found = [evaluate_state(setting, state, split) for split in setting.experiment.evaluation.final]
-    by_first(lambda: _record(setting, step, found, summary))
+    predictor = predictor_of(setting, state)
+    options = setting.experiment.evaluation.analysis
+    deep = options.depth != "none" and bool(setting.experiment.evaluation.final)
+    grounds = lay_grounds(predictor, options) if deep else None
+    found = [predictor(split, embed=deep) for split in setting.experiment.evaluation.final]
+    by_first(lambda: _record(setting, step, predictor, grounds, found, summary))
 
 
 def _record(
-    setting: Setting, step: int, evaluations: Sequence[Evaluation], summary: Mapping[str, Any]
-) -> None:
+    setting: Setting, step: int, predictor: Predictor, grounds: Grounds | None,
+    evaluations: Sequence[Evaluation], summary: Mapping[str, Any],
+) -> None:  # fmt: skip
     """What the first process writes."""
-    experiment, directory, console = setting.experiment, setting.directory, setting.console
+    directory, console = setting.directory, setting.console
+    if grounds is not None:
+        keep(grounds, directory)
     results: dict[str, float] = {}
-    for evaluation in evaluations:
-        split = evaluation.split
-        gather = experiment.data.splits[split].gather
-        pictures = write_evaluation(
-            directory.evaluation(split), evaluation, experiment.data.spec, gather
+    for found in evaluations:
+        options = setting.experiment.evaluation.analysis
+        evaluation = write_examined(
+            directory.evaluation(found.split), found, found.split, predictor, grounds, options
         )
-        track_evaluation(setting.tracker, step, evaluation, pictures)
-        folder = directory.evaluation(split)
-        setting.tracker.artifact(f"evaluation-{split}", "evaluation", folder)
+        track_examined(setting.tracker, step, evaluation, directory.evaluation(found.split))
         print_metrics(console, evaluation)
-        results |= {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
+        results |= {f"{found.split}/{name}": value for name, value in evaluation.metrics.items()}
     overall = {name: value for name, value in results.items() if name.count("/") == 1}
     setting.tracker.hyperparameters(_swept(setting), overall)
     summary = {**summary, "metrics": results}

@@ -11,15 +11,12 @@ import jax
 from rich.console import Console
 
 from framework.config import FolderPath, InvalidConfig, Problem, nearest
-from framework.evaluation import (
-    print_metrics,
-    track_evaluation,
-    write_evaluation,
-    write_report,
-)
+from framework.evaluation import print_metrics, write_report
 from framework.parallel import build_mesh
 from framework.run import RunDirectory
 from framework.tracking import TrackerOptions, open_trackers
+from framework.train.examination import find_grounds
+from framework.train.examined import track_examined, write_examined
 from framework.train.experiment import Experiment
 from framework.train.kept_schema import tell_departures
 from framework.train.options import EvaluationOptions
@@ -78,7 +75,12 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
             trained.params, trained.others,
             job.evaluation.batch_size or experiment.data.batch_size,
         )  # fmt: skip
-        found = replace(predictor(job.data.split), split=folder.name)
+        deep = job.evaluation.analysis.depth != "none"
+        grounds = find_grounds(predictor, directory, job.evaluation.analysis) if deep else None
+        found = replace(predictor(job.data.split, embed=deep), split=folder.name)
+        shown = write_examined(
+            folder, found, job.data.split, predictor, grounds, job.evaluation.analysis
+        )
     folder.mkdir(parents=True, exist_ok=True)
     tracker = open_trackers(
         replace(job.tracker, jsonl=False),  # metrics.json has the numbers
@@ -89,10 +91,8 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
         warn=lambda text: print(text, file=sys.stderr),
         job="evaluation",
     )
-    gather = experiment.data.splits[job.data.split].gather
-    pictures = write_evaluation(folder, found, experiment.data.spec, gather)
-    track_evaluation(tracker, trained.step, found, pictures)
-    print_metrics(console, found)
+    track_examined(tracker, trained.step, shown, folder)
+    print_metrics(console, shown)
     report = write_report(directory.path)
     tracker.artifact("report", "report", report)
     tracker.close(True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from framework.config import Fraction, NonNegativeInt, PositiveFloat, PositiveInt
+from framework.evaluation.options import Analysis
 from framework.stats import Direction
 from framework.train.guard import BadSteps
 
@@ -73,6 +74,7 @@ class EvaluationOptions:
         batch_size: examples in a batch of evaluation; null takes that of training.
         weights: whether the end's evaluation uses the last weights or those of the best
             checkpoint.
+        analysis: what is measured beside the metrics.
     """
 
     every: PositiveInt | None = 500
@@ -80,3 +82,4 @@ class EvaluationOptions:
     final: tuple[str, ...] = ("test",)
     batch_size: PositiveInt | None = None
     weights: Literal["last", "best"] = "last"
+    analysis: Analysis = field(default_factory=Analysis)

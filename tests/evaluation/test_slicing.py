@@ -29,7 +29,7 @@ BATCH = {
 
 
 def test_a_column_of_categories_a_column_of_numbers_and_the_label() -> None:
-    sex, age, label = slicings(["sex", "age", "label"], BATCH, SPEC, CATEGORIES)
+    sex, age, label = slicings(["sex", "age", "label"], [BATCH], SPEC, CATEGORIES)
     assert sex.names == ("female", "male")
     assert (sex.codes[:3] == [-1, 0, 1]).all()  # index 0 is missing: in no slice
     assert age.names == QUARTERS
@@ -47,7 +47,7 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_a_function_of_the_batch(own: Any) -> None:
     own.old = lambda batch: np.where(batch["inputs"]["numeric"][:, 0] > 60, "old", "young")
-    (found,) = slicings(["own.old"], BATCH, SPEC, CATEGORIES)
+    (found,) = slicings(["own.old"], [BATCH], SPEC, CATEGORIES)
     assert (found.name, found.names) == ("old", ("young", "old"))
     assert found.codes.sum() == 19
 
@@ -55,7 +55,7 @@ def test_a_function_of_the_batch(own: Any) -> None:
 def test_mistakes_name_the_slice(own: Any) -> None:
     own.wrong = lambda batch: [1, 2]
     with pytest.raises(InvalidConfig) as caught:
-        slicings(["sexx", "own.nothing", "own.wrong", "age"], BATCH, SPEC, CATEGORIES)
+        slicings(["sexx", "own.nothing", "own.wrong", "age"], [BATCH], SPEC, CATEGORIES)
     lines = [str(problem) for problem in caught.value.problems]
     assert len(lines) == 3
     assert "expected a column (age, sex)" in lines[0]

@@ -1,0 +1,197 @@
+"""What is found out about a trained model beside its metrics, and what that rests on."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from framework.data import Batch, Data, Source, Subset
+from framework.evaluation import Evaluation
+from framework.evaluation.analysis import abstaining, brier_decomposition, by_slice, estimates
+from framework.evaluation.columns import Columns, input_columns
+from framework.evaluation.movement import accuracy_without_labels, movement
+from framework.evaluation.options import Analysis
+from framework.evaluation.outcomes import outcomes
+from framework.evaluation.reference import EMBEDDING, FOLDER, Reference
+from framework.evaluation.remedies import prediction_sets, recalibration
+from framework.evaluation.shift.suite import Bench, false_alarms, shift_suite
+from framework.evaluation.slicing import slicings
+from framework.run import RunDirectory
+from framework.stats import TemperatureScaling
+from framework.train.predictor import Predictor
+
+CALIBRATION = "calibration.json"
+_CHUNK = 4096  # examples gathered at a time
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What every analysis of a run is measured against.
+
+    Attributes:
+        reference: the data and the model at the end of the training.
+        validation: predictions, with embeddings, of the split for calibration.
+        temperature: that makes the model as unsure as it should be; None of other tasks.
+    """
+
+    reference: Reference
+    validation: Evaluation
+    temperature: float | None
+
+
+def lay_grounds(predictor: Predictor, options: Analysis) -> Grounds | None:
+    """At the end of a training; None where a split that is needed is not there or empty."""
+    data = predictor.data
+    validation = data.splits.get(options.calibration)
+    if validation is None or not len(validation):
+        return None
+    train = data.splits["train"]
+    rows = np.random.default_rng(0).permutation(len(train))[: options.profile_examples]
+    part = Subset("reference", train, np.sort(rows))
+    trained = predictor.on("reference", part)("reference", embed=True)
+    validated = predictor(options.calibration, embed=True)
+    reference = Reference.of(
+        (source_columns(part, data), trained),
+        (source_columns(validation, data), validated),
+        data.spec.labels,
+        options.profile_bins,
+    )
+    return Grounds(reference, validated, _temperature(validated, data))
+
+
+def find_grounds(
+    predictor: Predictor, directory: RunDirectory, options: Analysis
+) -> Grounds | None:
+    """Those of a run that has ended; None where it kept none."""
+    reference = Reference.read(directory.path / FOLDER)
+    validation = predictor.data.splits.get(options.calibration)
+    if reference is None or validation is None or not len(validation):
+        return None
+    validated = predictor(options.calibration, embed=True)
+    return Grounds(reference, validated, _temperature(validated, predictor.data))
+
+
+def keep(grounds: Grounds, directory: RunDirectory) -> None:
+    """Writes the reference and the temperature into the run directory."""
+    grounds.reference.write(directory.path / FOLDER)
+    if grounds.temperature is not None:
+        kept = {"method": "temperature", "temperature": grounds.temperature}
+        directory.write_json(CALIBRATION, {**kept, "fitted_on": grounds.validation.split})
+
+
+def examine(
+    found: Evaluation, split: str, predictor: Predictor, grounds: Grounds | None, options: Analysis
+) -> dict[str, Any]:
+    """The analysis of predictions, with embeddings, of a whole split, as plain data."""
+    data, labels = predictor.data, predictor.data.spec.labels
+    source = data.splits[split]
+    told: dict[str, Any] = {
+        "split": found.split,
+        "examples": len(found.predictions["index"]),
+        "level": options.level,
+        "depth": options.depth,
+        "estimates": {n: e.json() for n, e in estimates(found, labels, options).items()},
+        "brier_parts": brier_decomposition(found, labels),
+        "abstaining": abstaining(found, labels, options),
+    }
+    asked = options.slices
+    if asked:
+        own = slicings(asked, chunks(source), data.spec, data.categories)
+        told |= by_slice(found, labels, own, options)
+    if grounds is None:
+        return {**told, "not_measured": {"drift": "the run kept no reference profile"}}
+    columns = grounds.reference.columns(source_columns(source, data), found, labels)
+    told |= movement(grounds.reference, columns, found, options)
+    if grounds.temperature is not None:
+        told["temperature"] = grounds.temperature
+        told["estimated_accuracy"] = accuracy_without_labels(
+            grounds.validation, found, labels, grounds.temperature, options.level
+        )
+    return told | _in_full(found, source, columns, predictor, grounds, options)
+
+
+def _in_full(
+    found: Evaluation, source: Source, columns: Columns, predictor: Predictor, grounds: Grounds,
+    options: Analysis,
+) -> dict[str, Any]:  # fmt: skip
+    """What takes minutes: remedies, the shift suite, alarms where nothing has moved."""
+    if options.depth != "full":
+        return {}
+    data, labels, reference = predictor.data, predictor.data.spec.labels, grounds.reference
+
+    def look(moved: Source) -> tuple[Evaluation, Columns]:
+        seen = predictor.on("moved", moved)("moved", embed=True)
+        return seen, reference.columns(source_columns(moved, data), seen, labels)
+
+    each = outcomes(found, labels)
+    classes = None if each is None or each.labels is None else each.labels.tolist()
+    told: dict[str, Any] = {
+        "recalibration": recalibration(grounds.validation, found, labels, options),
+        "prediction_sets": prediction_sets(grounds.validation, found, labels, options),
+        "shift": shift_suite(Bench(look, reference, data.spec, options), source, classes),
+    }
+    if options.shift_resamples:
+        before = grounds.validation
+        validation = source_columns(data.splits[before.split], data)
+        known = reference.columns(validation, before, labels)
+        pools = [
+            ({k: known[k] for k in names}, {k: columns[k] for k in names})
+            for names in (list(validation), [k for k in known if k not in validation])
+            if names
+        ]
+        told["shift"]["without_shift"] = false_alarms(pools, labels, options)
+    return told
+
+
+def without_embedding(found: Evaluation) -> Evaluation:
+    """What is written: an embedding is large, and can be made again."""
+    kept = {name: a for name, a in found.predictions.items() if name != EMBEDDING}
+    return replace(found, predictions=kept)
+
+
+def flat_numbers(analysis: Mapping[str, Any]) -> dict[str, float]:
+    """Of an analysis what belongs among a split's metrics: `accuracy/low`, `drift/alarms`, …."""
+    numbers: dict[str, float] = {}
+    for name, estimate in analysis["estimates"].items():
+        for part in ("low", "high", "under_calibration"):
+            if estimate[part] is not None:
+                numbers[f"{name}/{part}"] = estimate[part]
+        if estimate["value"] is not None:
+            numbers[name] = estimate["value"]
+    abstained = analysis["abstaining"].get("area_under_risk_coverage")
+    if abstained and abstained["value"] is not None:
+        numbers["area_under_risk_coverage"] = abstained["value"]
+    for one in analysis.get("slices", ()):
+        for name, estimate in one["metrics"].items():
+            if estimate["value"] is not None:
+                numbers[f"slice/{one['name']}/{name}"] = estimate["value"]
+    if "drift" in analysis:
+        numbers["drift/alarms"] = float(len(analysis["drift"]["alarms"]))
+    if analysis.get("temperature") is not None:
+        numbers["temperature"] = analysis["temperature"]
+    return numbers
+
+
+def source_columns(source: Source, data: Data) -> Columns:
+    """The input columns of every example of a source, gathered a part at a time."""
+    parts = [input_columns(batch["inputs"], data.spec, data.categories) for batch in chunks(source)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def chunks(source: Source) -> Iterator[Batch]:
+    """The raw examples in order."""
+    for start in range(0, len(source), _CHUNK):
+        yield source.gather(np.arange(start, min(start + _CHUNK, len(source))))
+
+
+def _temperature(found: Evaluation, data: Data) -> float | None:
+    labels = data.spec.labels
+    if labels.kind != "class" or not found.is_usual(labels):
+        return None
+    p, truth = found.predictions["probabilities"], found.predictions["labels"]
+    if not np.isfinite(p).all():
+        return None
+    hard = truth.argmax(axis=1) if truth.ndim == 2 else truth
+    logs = np.log(np.clip(p.astype(np.float64), 1e-12, None))
+    return TemperatureScaling.fit(logs, hard).temperature

@@ -1,0 +1,51 @@
+"""An evaluation with its analysis, as files and on the trackers."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from framework.evaluation import Evaluation, track_evaluation, write_evaluation
+from framework.evaluation.options import Analysis
+from framework.run import write_text
+from framework.tracking import Tracker
+from framework.train.examination import Grounds, examine, flat_numbers, without_embedding
+from framework.train.predictor import Predictor
+
+ANALYSIS = "analysis.json"
+
+
+def write_examined(
+    folder: Path, found: Evaluation, split: str, predictor: Predictor, grounds: Grounds | None,
+    options: Analysis,
+) -> Evaluation:  # fmt: skip
+    """Writes `evaluation/<name>/` with `analysis.json`; returns what is to be shown and tracked.
+
+    `metrics.json` has the analysis' numbers too, intervals under keys of their own:
+    `accuracy/low`.
+    """
+    plain = without_embedding(found)
+    data = predictor.data
+    if options.depth == "none":
+        write_evaluation(folder, plain, data.spec, data.splits[split].gather)
+        return plain
+    analysis = examine(found, split, predictor, grounds, options)
+    numbers = flat_numbers(analysis)
+    more = {name: value for name, value in numbers.items() if "/" not in name}
+    shown = replace(plain, metrics={**plain.metrics, **more})
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / ANALYSIS, json.dumps(analysis, indent=1, allow_nan=False) + "\n")
+    write_evaluation(folder, shown, data.spec, data.splits[split].gather, numbers)
+    return shown
+
+
+def track_examined(tracker: Tracker, step: int, shown: Evaluation, folder: Path) -> None:
+    """The numbers, the pictures of the folder and the folder itself, to the trackers."""
+    from PIL import Image
+
+    pictures = {
+        path.stem: np.asarray(Image.open(path).convert("RGB")) for path in folder.glob("*.png")
+    }
+    track_evaluation(tracker, step, shown, pictures)
+    tracker.artifact(f"evaluation-{shown.split}", "evaluation", folder)
