@@ -85,12 +85,15 @@ def losses(run: Path) -> dict[int, float]:
 
 
 def saved_arrays(run: Path, step: int) -> dict[str, np.ndarray]:
-    """Every array of a checkpoint, read by Orbax alone."""
+    """Every array of a checkpoint, read by Orbax alone, whatever the devices were."""
     import jax
     import orbax.checkpoint as ocp
 
-    state = run / "checkpoints" / str(step) / "state"
-    tree = ocp.StandardCheckpointer().restore(state.absolute())
+    state = (run / "checkpoints" / str(step) / "state").absolute()
+    with ocp.PyTreeCheckpointer() as reader:
+        saved = reader.metadata(state).item_metadata.tree
+        plain = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), saved)
+        tree = reader.restore(state, restore_args=plain)
     return {
         jax.tree_util.keystr(path): np.asarray(leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree)

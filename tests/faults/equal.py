@@ -1,7 +1,6 @@
 """How a run that was broken compares with one that nothing happened to."""
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +49,6 @@ def assert_logged(run: Path, reference: Path, tolerance: float = 0.0) -> None:
 def curves(run: Path) -> dict[tuple[str, int], float]:
     """The losses that TensorBoard shows; a step that it shows twice is an error."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it tells of each new start
 
     read = EventAccumulator(str(run / "events"), size_guidance={"scalars": 0})
     read.Reload()

@@ -58,8 +58,8 @@ class Scene:
         )  # fmt: skip
 
     def end(self, process: "subprocess.Popen[str]", *codes: int, traceback: bool = False) -> Ended:
-        """Waits for it; it must have ended with one of `codes`, and unless a library cannot be
-        kept from it without a traceback.
+        """Waits for it; it must have ended with one of `codes`, and without a traceback unless a
+        library cannot be kept from one.
         """
         begun = time.monotonic()
         try:
