@@ -1,0 +1,1 @@
+"""Arithmetic on the quality of data: duplicates, suspect labels, anomalous examples."""
