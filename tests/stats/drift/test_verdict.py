@@ -51,6 +51,19 @@ def test_a_few_rows_alarm_no_sooner_than_chance_does(reference):
     assert max(f.psi_expected for f in found.features) > 0.03
 
 
+def test_what_chance_gives_does_not_count_towards_the_marks():
+    rng = np.random.default_rng(10)
+    profile = Profile.of({"x": rng.normal(size=360)})
+    between = 0
+    for _ in range(40):
+        found = drift(profile, profile.count({"x": rng.normal(0.3, 1, 360)})).features[0]
+        psi = found.scores["population_stability_index"].value
+        assert found.psi_expected == pytest.approx(9 * 2 / 360)
+        assert (found.verdict == "none") == (not found.significant or psi - 0.05 < 0.1)
+        between += found.significant and 0.1 <= psi < 0.15
+    assert between
+
+
 def test_fewer_rows_than_groups_are_not_enough_data(reference):
     found = drift(reference, reference.count(now(np.random.default_rng(4), n=9)))
     assert found.verdict == "not enough data"
