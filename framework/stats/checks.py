@@ -28,6 +28,28 @@ def column_names(names: tuple[str, ...], columns: int) -> None:
         raise ValueError(f"{len(names)} names for {columns} columns")
 
 
+def hard_and_soft(
+    labels: ArrayLike, examples: int, classes: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Labels as classes [n] and as distributions [n, classes], whichever they came as."""
+    given = np.asarray(labels)
+    if given.shape == (examples, classes):
+        return given.argmax(axis=1), given.astype(np.float64)
+    if given.shape != (examples,):
+        raise ValueError(
+            f"probabilities are {(examples, classes)} but labels are {given.shape}: expected "
+            f"{(examples,)} classes or {(examples, classes)} soft labels"
+        )
+    if not np.issubdtype(given.dtype, np.integer):
+        raise ValueError(f"labels of one class each must be integers, not {given.dtype}")
+    if given.min() < 0 or given.max() >= classes:
+        raise ValueError(f"a label outside 0 to {classes - 1}")
+    hard = given.astype(np.int64)
+    soft = np.zeros((examples, classes))
+    soft[np.arange(examples), hard] = 1
+    return hard, soft
+
+
 def smallest(values: ArrayLike) -> float:
     """The rounding unit probabilities are clipped to before a logarithm.
 

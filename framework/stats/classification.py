@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from framework.stats.calibration import label_reliability
-from framework.stats.checks import column_names, matrix, smallest
+from framework.stats.checks import column_names, hard_and_soft, matrix, smallest
 from framework.stats.ranking import area_under_roc
 
 
@@ -154,28 +154,6 @@ def from_counts(
         recall=ratio(hits, support),
         f1=ratio(2 * hits, support + predicted),
     )
-
-
-def hard_and_soft(
-    labels: ArrayLike, examples: int, classes: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels as classes [n] and as distributions [n, classes], whichever they came as."""
-    given = np.asarray(labels)
-    if given.shape == (examples, classes):
-        return given.argmax(axis=1), given.astype(np.float64)
-    if given.shape != (examples,):
-        raise ValueError(
-            f"probabilities are {(examples, classes)} but labels are {given.shape}: expected "
-            f"{(examples,)} classes or {(examples, classes)} soft labels"
-        )
-    if not np.issubdtype(given.dtype, np.integer):
-        raise ValueError(f"labels of one class each must be integers, not {given.dtype}")
-    if given.min() < 0 or given.max() >= classes:
-        raise ValueError(f"a label outside 0 to {classes - 1}")
-    hard = given.astype(np.int64)
-    soft = np.zeros((examples, classes))
-    soft[np.arange(examples), hard] = 1
-    return hard, soft
 
 
 def _names(classes: int) -> tuple[str, ...]:

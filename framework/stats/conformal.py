@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from framework.stats.bootstrap import RESAMPLES, mean_estimate
-from framework.stats.checks import matrix
-from framework.stats.classification import hard_and_soft
+from framework.stats.checks import hard_and_soft, matrix
 from framework.stats.estimate import Estimate, proportion
 
 Method = Literal["least_ambiguous", "adaptive"]

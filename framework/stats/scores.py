@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from framework.stats.bootstrap import RESAMPLES, mean_estimate
-from framework.stats.checks import matrix, smallest
-from framework.stats.classification import hard_and_soft
+from framework.stats.checks import hard_and_soft, matrix, smallest
 from framework.stats.estimate import Estimate
 
 

@@ -1,12 +1,11 @@
 """Abstaining: what a model's loss would be if it answered only where it is surest."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from framework.stats.bootstrap import RESAMPLES, bootstrap
+from framework.stats.bootstrap import RESAMPLES, interval, resampled_weights
 from framework.stats.estimate import Estimate
 
 _AREA, _EXCESS = "area_under_risk_coverage", "excess_area_under_risk_coverage"
@@ -65,7 +64,8 @@ def excess_area_under_risk_coverage(losses: ArrayLike, confidence: ArrayLike) ->
     loss, sure = _checked(losses, confidence)
     if not len(loss):
         return float("nan")
-    return float(_excess(np.ones((1, len(loss))), loss, -sure)[0])
+    once = np.ones((1, len(loss)))
+    return float(max(_area(once, loss, -sure)[0] - _area(once, loss, loss)[0], 0))
 
 
 def selective_estimates(
@@ -94,19 +94,18 @@ def selective_estimates(
         nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
         return dict.fromkeys((_AREA, _EXCESS), nothing)
 
-    def estimate(statistic: Callable[..., NDArray[np.float64]]) -> Estimate:
-        value = float(statistic(np.ones((1, len(loss))), loss, -sure)[0])
-        ends = bootstrap(statistic, (loss, -sure), resamples, seed, level, groups)
-        return Estimate(value, *ends, n)
+    once = np.ones((1, len(loss)))
+    areas = [_area(once, loss, -sure)]
+    least = [_area(once, loss, loss)]
+    for weights in resampled_weights(len(loss), resamples, seed, groups):
+        areas.append(_area(weights, loss, -sure))
+        least.append(_area(weights, loss, loss))
 
-    return {_AREA: estimate(_area), _EXCESS: estimate(_excess)}
+    def estimate(values: NDArray[np.float64]) -> Estimate:
+        return Estimate(float(values[0]), *interval(values[1:], level), n)
 
-
-def _excess(
-    weights: NDArray[np.float64], loss: NDArray[np.float64], order: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The area by `order` less the least there is, of each of r weightings [r, n]."""
-    return np.maximum(_area(weights, loss, order) - _area(weights, loss, loss), 0)
+    area, best = np.concatenate(areas), np.concatenate(least)
+    return {_AREA: estimate(area), _EXCESS: estimate(np.maximum(area - best, 0))}
 
 
 def _area(

@@ -12,11 +12,13 @@ from framework.stats.calibration.table import (
     BINS,
     ReliabilityTable,
     bin_of,
-    class_reliability,
     fine_edges,
     reliability_table,
 )
+from framework.stats.checks import hard_and_soft, matrix
 from framework.stats.estimate import Estimate
+
+_PARTS = 4000
 
 
 def class_wise_error(tables: Sequence[ReliabilityTable]) -> float:
@@ -40,38 +42,49 @@ def class_wise_estimate(
 ) -> Estimate:
     """`class_wise_error` over equal-width bins; rows are resampled whole.
 
-    Costs resamples × n × classes × bins operations: a second for 1,000 × 10,000 × 10 × 15.
+    More than 4,000 rows are resampled in 4,000 random parts, whose sums spread the same, so that
+    the cost is that of rows × classes and of resamples × 4,000 × classes.
 
     Args:
         probabilities: [n, classes].
         labels: int [n].
         bins, resamples, seed, level: see `table_estimates`.
+
+    Raises:
+        ValueError: shapes that do not fit, or a label outside the classes.
     """
-    p, y = np.asarray(probabilities, np.float64), np.asarray(labels)
-    value = class_wise_error(class_reliability(p, y, bins))
+    p = np.asarray(probabilities, np.float64)
+    if p.ndim == 2 and not len(p):
+        return Estimate(float("nan"), float("nan"), float("nan"), 0)
+    p = matrix(p, "probabilities")
+    y, _ = hard_and_soft(labels, *p.shape)
     n, classes = p.shape
-    if not n:
-        return Estimate(value, value, value, 0, value)
-    draws = max(20, resamples // classes)  # the mean over classes needs fewer of each
-    null = 0.0
+    part = np.random.default_rng([seed, 2]).permutation(n) % _PARTS
+    weights = list(resampled_weights(min(n, _PARTS), resamples, seed))
+    drawn = np.concatenate(weights) if weights else np.zeros((0, n))
+    errors = np.zeros(len(drawn))
+    value = null = 0.0
     for k in range(classes):
         fine = reliability_table(p[:, k], y == k, fine_edges())
-        sums = join(calibrated(fine, draws, seed + k), fine.edges, fine.coarser(bins).edges)
-        null += float(expected_calibration_error(sums).mean()) / classes
-    columns = [_residuals(p[:, k], y == k, bins) for k in range(classes)]
-    errors = [
-        sum(np.abs(weights @ column).sum(axis=1) for column in columns) / (n * classes)
-        for weights in resampled_weights(n, resamples, seed)
-    ]
-    resampled = np.concatenate(errors) if errors else np.empty(0)
+        coarse = fine.coarser(bins)
+        # The mean over many classes needs fewer draws of each.
+        calm = calibrated(fine, max(20, resamples // classes), seed + k)
+        null += float(expected_calibration_error(join(calm, fine.edges, coarse.edges)).mean())
+        value += coarse.expected_calibration_error
+        errors += np.abs(drawn @ _residuals(p[:, k], y == k, part, coarse.edges)).sum(axis=1)
+    sizes = drawn @ np.bincount(part).astype(np.float64)
+    value, null, resampled = value / classes, null / classes, errors / sizes / classes
     return Estimate(value, *interval(freed(np.square(resampled), value**2), level), n, null)
 
 
 def _residuals(
-    confidence: NDArray[np.float64], true: NDArray[np.bool_], bins: int
+    confidence: NDArray[np.float64],
+    true: NDArray[np.bool_],
+    part: NDArray[np.int64],
+    edges: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """y − p of each row in the column of its bin, [n, bins]."""
-    out = np.zeros((len(confidence), bins))
-    index = bin_of(confidence, np.arange(bins + 1) / bins)
-    out[np.arange(len(confidence)), index] = true - confidence
-    return out
+    """Summed y − p of each part in each bin, [parts, bins]."""
+    bins = len(edges) - 1
+    cell = part * bins + bin_of(confidence, edges)
+    summed = np.bincount(cell, true - confidence, (part.max() + 1) * bins)
+    return summed.reshape(-1, bins).astype(np.float64)

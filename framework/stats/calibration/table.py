@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from framework.stats.checks import hard_and_soft, matrix
+
 BINS = 15  # Guo et al. (2017) and most papers since
 UNIT = np.float64(2.0**-30)  # confidences are summed as whole multiples of it
 _ROWS = 2**22  # at a time: their sum stays below 2^53, where float64 counts exactly
@@ -195,11 +197,13 @@ def class_reliability(
         probabilities: [n, classes].
         labels: int [n].
         bins: number of equal-width bins, or their edges.
+
+    Raises:
+        ValueError: no examples, shapes that do not fit, or a label outside the classes.
     """
-    true = np.asarray(labels)
-    return tuple(
-        reliability_table(column, true == k, bins) for k, column in enumerate(probabilities.T)
-    )
+    p = matrix(probabilities, "probabilities")
+    true, _ = hard_and_soft(labels, *p.shape)
+    return tuple(reliability_table(column, true == k, bins) for k, column in enumerate(p.T))
 
 
 def bin_of(confidence: NDArray[np.floating], edges: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from framework.stats.checks import matrix
-from framework.stats.classification import hard_and_soft
+from framework.stats.checks import hard_and_soft, matrix
 
 _LEAST = float(np.log(np.finfo(np.float32).tiny))  # −87.3: what float32 calls zero
 

@@ -6,11 +6,14 @@ import pytest
 from framework.stats import (
     calibration_estimates,
     calibration_names,
+    class_reliability,
+    class_wise_error,
     class_wise_estimate,
     fine_edges,
     reliability_table,
     table_estimates,
 )
+from framework.stats.calibration import class_wise
 from framework.stats.calibration.errors import binned, debiased_calibration_error
 from framework.stats.calibration.resampling import calibrated
 
@@ -91,7 +94,8 @@ def test_bounds_of_the_largest_gap_hold_whatever_is_in_the_bins():
     one = calibration_estimates([0.9], [1], resamples=10)["maximum_calibration_error"]
     assert one.value == pytest.approx(0.1)
     assert one.low == 0
-    assert one.high > 0.85
+    # Right once: by Chernoff's bound the accuracy is 0.05 / 2 or more.
+    assert one.high == pytest.approx(0.9 - 0.025)
     many = calibration_estimates([0.9] * 4000, [1, 0] * 2000)["maximum_calibration_error"]
     assert 0.35 < many.low < 0.4 < many.high < 0.45
 
@@ -161,6 +165,27 @@ def test_nothing_and_a_single_prediction():
     assert np.isnan(single["debiased_calibration_error"].value)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("p", "y"),
+    [
+        ([1.0] * 50, [1] * 50),
+        ([0.0] * 50, [0] * 50),
+        ([0.0, 1.0] * 50, [1, 0] * 50),
+        ([0.5] * 50, [1] * 50),
+        ([1 / 3, 2 / 3] * 50, [0, 1] * 50),
+        ([0.2, 0.2, 0.9, 0.9], [0, 1, 1, 0]),
+        (np.ones(30, np.float16), np.zeros(30, bool)),
+    ],
+)
+def test_constant_tied_certain_and_few_predictions_have_numbers_in_range(p, y):
+    for groups in (None, np.arange(len(p)) % 5):
+        for name, e in calibration_estimates(p, y, groups=groups, resamples=50).items():
+            assert 0 <= e.value <= 1 + 1e-9, name
+            assert 0 <= e.low <= e.high <= 1 + 1e-9, name
+            assert 0 <= e.under_calibration <= 1, name
+
+
 def test_class_wise_by_its_tables_with_rows_drawn_whole():
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(5), 2000)
@@ -174,7 +199,21 @@ def test_class_wise_by_its_tables_with_rows_drawn_whole():
     assert np.isnan(class_wise_estimate(np.zeros((0, 3)), np.zeros(0, int)).value)
 
 
+def test_many_rows_are_resampled_in_parts_with_the_interval_of_rows(monkeypatch):
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(3), 6000)
+    y = np.where(rng.random(6000) < 0.2, 0, (p.cumsum(1) > rng.random((6000, 1))).argmax(1))
+    parts = class_wise_estimate(p, y, resamples=400)
+    monkeypatch.setattr(class_wise, "_PARTS", 6000)
+    rows = class_wise_estimate(p, y, resamples=400)
+    assert parts.value == rows.value == pytest.approx(class_wise_error(class_reliability(p, y)))
+    assert parts.high - parts.low == pytest.approx(rows.high - rows.low, rel=0.15)
+    assert parts.low == pytest.approx(rows.low, rel=0.05)
+
+
 def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="outside 0 to 2"):
+        class_wise_estimate(np.full((2, 3), 1 / 3), [0, 3])
     with pytest.raises(ValueError, match="groups are"):
         calibration_estimates([0.5, 0.5], [0, 1], groups=[1])
     with pytest.raises(ValueError, match="not 0"):
