@@ -24,7 +24,7 @@ def bootstrap(
 
     Percentile, not BCa: on means whose truth is known (log loss of a skewed classifier,
     accuracies of 0.95 and 0.8; 400 samples each) the two covered at 0.928 to 0.935 and 0.928
-    to 0.958 for n = 50, and were within a point of each other from n = 200 on, at level 0.95.
+    to 0.958 for n = 50, and were within 1.2 points of each other from n = 200 on, at level 0.95.
     A statistic that noise can only raise (a calibration error) needs the correction of
     `calibration_estimates`.
 
