@@ -70,9 +70,11 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
     folder = directory.evaluation(_name(job, trained, directory))
     with jax.set_mesh(mesh):
         program = experiment.program(trained.network, mesh)
+        values = as_arrays(experiment.values())
+        lie = program.abstract_state(experiment.values())
         predictor = Predictor(
-            program, experiment.data, experiment.task, as_arrays(experiment.values()),
-            trained.params, trained.others,
+            program, experiment.data, experiment.task, values,
+            _placed_like(trained.params, lie.params), _placed_like(trained.others, lie.model_state),
             job.evaluation.batch_size or experiment.data.batch_size,
         )  # fmt: skip
         deep = job.evaluation.analysis.depth != "none"
@@ -98,6 +100,11 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
     tracker.close(True)
     console.print(f"\nEvaluated step {trained.step}: {folder}\nReport    {report}", markup=False)
     return folder
+
+
+def _placed_like(arrays: Mapping[str, jax.Array], like: Mapping[str, Any]) -> dict[str, jax.Array]:
+    """The arrays where the program wants them."""
+    return {name: jax.device_put(array, like[name].sharding) for name, array in arrays.items()}
 
 
 def _name(job: EvaluationJob, trained: Trained, directory: RunDirectory) -> str:

@@ -13,6 +13,7 @@ from tests.tracking.test_tensorboard import accumulated
 from tests.tracking.wandb_records import history, records
 
 EVALUATION = {
+    "analysis.json",
     "metrics.json", "predictions.npz", "details.json", "mistakes.json", "mistakes.png",
     "confusion.png", "reliability.png",
 }  # fmt: skip
@@ -43,7 +44,8 @@ def test_the_run_directory_has_its_files(whole: tuple[Path, Ended]) -> None:
     assert {path.name for path in run.iterdir() if not path.name.startswith(".")} == {
         "config.yaml", "overrides.yaml", "environment.json", "data.json", "model.json",
         "summary.json", "program.json", "checkpoints", "events", "wandb", "metrics.jsonl",
-        "evaluation", "report.html",
+        "evaluation", "report.html", "attempts", "calibration.json", "reference_profile",
+        "schema.json",
     }  # fmt: skip
     assert {path.name for path in (run / "evaluation" / "test").iterdir()} == EVALUATION
     # Nothing is written beside the run, and its own directory is named as it was given.
