@@ -13,7 +13,7 @@ A binned error is never below zero, so noise only raises it: a perfect model rea
   bandwidth widens with the noise, adds up in cubes; the debiased one has already lost one b².
 
 Measured at level 0.95 on a perfect, a mildly and a far too confident model (error 0, 0.035 and
-0.14) of 200, 1,000 and 5,000 examples, 60 to 80 samples each: covered at 0.93 to 1 (equal width),
+0.14) of 200, 1,000 and 5,000 examples, 40 to 80 samples each: covered at 0.93 to 1 (equal width),
 0.91 to 1 (equal mass), 0.88 to 1 (smooth), 0.95 to 1 (debiased) and 0.98 to 1 (maximum, by
 the bounds of `_maximum_interval`); the percentile interval at 0 to 0.89 and the basic one
 at 0.39 to 0.94 (equal width).
