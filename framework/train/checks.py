@@ -74,6 +74,15 @@ def splits_exist(data: Data, evaluation: EvaluationOptions) -> Iterable[Problem]
             yield Problem(key, name, "a split that holds examples (this one is empty)")
 
 
+def slices_are_there(data: Data, evaluation: EvaluationOptions) -> Iterable[Problem]:
+    """The columns and functions by which the evaluation is sliced."""
+    if not evaluation.analysis.slices:
+        return []
+    from framework.train.examination import slices_exist  # late: it brings all of evaluation
+
+    return slices_exist(data, evaluation.analysis.slices, "train")
+
+
 def batch_fits_split(data: Data) -> Iterable[Problem]:
     """A batch is no larger than the training split."""
     size = len(data.splits.get("train", ()))
@@ -244,7 +253,7 @@ def outputs_fit(
 CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (
     splits_exist, batch_fits_split, intervals_divide, schedule_fits, task_fits, metrics_exist,
     mesh_is_sound, run_directory_is_free, data_are_the_same, best_can_be_known, augmentations_fit,
-    data_keep_the_schema, data_agree_with,
+    data_keep_the_schema, data_agree_with, slices_are_there,
 )  # fmt: skip
 NETWORK_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (optimizer_fits, outputs_fit)
 

@@ -8,20 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jax.sharding import Mesh
 from rich.console import Console
 
 from framework.config import FolderPath, InvalidConfig, Problem, nearest
+from framework.data import Source
 from framework.evaluation import print_metrics, write_report
+from framework.evaluation.options import Analysis
 from framework.parallel import build_mesh
 from framework.run import RunDirectory
 from framework.tracking import TrackerOptions, open_trackers
-from framework.train.examination import find_grounds
+from framework.train.examination import find_grounds, slices_exist
 from framework.train.examined import track_examined, write_examined
 from framework.train.experiment import Experiment
 from framework.train.kept_schema import tell_departures
 from framework.train.options import EvaluationOptions
 from framework.train.predictor import Predictor
-from framework.train.rebuilt import rebuilt
+from framework.train.rebuilt import Say, rebuilt
 from framework.train.run import configure_jax
 from framework.train.state import as_arrays
 from framework.train.trained import Trained, Which, open_run
@@ -29,10 +32,18 @@ from framework.train.trained import Trained, Which, open_run
 
 @dataclass(frozen=True)
 class JobData:
-    """What to evaluate on: a split of the run's data, or of other data that `path` names."""
+    """What to evaluate on.
+
+    Attributes:
+        split: of the run's data, or of the data at `path`.
+        path: other data of the same kind.
+        other: a split, or the path of data, that the shift suite mixes in by and by: another
+            author, a later year.
+    """
 
     split: str = "test"
     path: str | None = None
+    other: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,39 +66,29 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
     """Evaluates, writes `evaluation/<name>/` and the report of the run; returns the folder.
 
     Raises:
-        InvalidConfig: there is no such run, checkpoint or split.
+        InvalidConfig: there is no such run, checkpoint, split or slice.
         CheckpointDamaged: a file of the checkpoint is not as it was written.
     """
-    data = {} if job.data.path is None else {"path": job.data.path}
-    experiment, directory = rebuilt(job.run, console.print, data)
-    _check_split(experiment, job.data.split)
-    tell_departures(
-        directory, experiment.data, job.data.split, partial(console.print, markup=False)
-    )
+    say = partial(console.print, markup=False)
+    options = job.evaluation.analysis
+    experiment, directory = rebuilt(job.run, say, _path(job.data.path))
+    _check(experiment, job.data.split, options)
+    others = _others(job, experiment, say)
+    tell_departures(directory, experiment.data, job.data.split, say)
     trained = open_run(job.run, job.step)
     configure_jax(experiment.trainer)
     mesh = build_mesh(experiment.mesh)
     folder = directory.evaluation(_name(job, trained, directory))
+    deep = options.depth != "none"
     with jax.set_mesh(mesh):
-        program = experiment.program(trained.network, mesh)
-        values = as_arrays(experiment.values())
-        lie = program.abstract_state(experiment.values())
-        predictor = Predictor(
-            program, experiment.data, experiment.task, values,
-            _placed_like(trained.params, lie.params), _placed_like(trained.others, lie.model_state),
-            job.evaluation.batch_size or experiment.data.batch_size,
-        )  # fmt: skip
-        deep = job.evaluation.analysis.depth != "none"
-        grounds = find_grounds(predictor, directory, job.evaluation.analysis) if deep else None
+        predictor = _predictor(job, experiment, trained, mesh)
+        grounds = find_grounds(predictor, directory, options) if deep else None
         found = replace(predictor(job.data.split, embed=deep), split=folder.name)
-        shown = write_examined(
-            folder, found, job.data.split, predictor, grounds, job.evaluation.analysis
-        )
-    folder.mkdir(parents=True, exist_ok=True)
+        shown = write_examined(folder, found, job.data.split, predictor, grounds, options, others)
     tracker = open_trackers(
-        replace(job.tracker, jsonl=False),  # metrics.json has the numbers
+        _linked(job.tracker, directory),
         folder,
-        config=config,
+        config={**config, "training_run": _wandb_id(directory)},
         name=f"{experiment.name}/{directory.path.name}/{folder.name}",
         resume_step=None,
         warn=lambda text: print(text, file=sys.stderr),
@@ -98,8 +99,21 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
     report = write_report(directory.path)
     tracker.artifact("report", "report", report)
     tracker.close(True)
-    console.print(f"\nEvaluated step {trained.step}: {folder}\nReport    {report}", markup=False)
+    say(f"\nEvaluated step {trained.step}: {folder}\nReport    {report}")
     return folder
+
+
+def _predictor(
+    job: EvaluationJob, experiment: Experiment, trained: Trained, mesh: Mesh
+) -> Predictor:
+    """The run's model, its weights laid out as the mesh has them."""
+    program = experiment.program(trained.network, mesh)
+    lie = program.abstract_state(experiment.values())
+    return Predictor(
+        program, experiment.data, experiment.task, as_arrays(experiment.values()),
+        _placed_like(trained.params, lie.params), _placed_like(trained.others, lie.model_state),
+        job.evaluation.batch_size or experiment.data.batch_size,
+    )  # fmt: skip
 
 
 def _placed_like(arrays: Mapping[str, jax.Array], like: Mapping[str, Any]) -> dict[str, jax.Array]:
@@ -114,8 +128,43 @@ def _name(job: EvaluationJob, trained: Trained, directory: RunDirectory) -> str:
     return job.data.split + other + ("" if trained.step == final else f"-step-{trained.step}")
 
 
-def _check_split(experiment: Experiment, split: str) -> None:
+def _check(experiment: Experiment, split: str, options: Analysis) -> None:
+    """What is asked for is there, before anything is predicted."""
     known = experiment.data.splits
     if split not in known:
         expected = f"one of {', '.join(known)}"
         raise InvalidConfig(Problem("data.split", split, expected, nearest(split, known)))
+    if not len(known[split]):
+        raise InvalidConfig(Problem("data.split", split, "a split that holds examples"))
+    problems = slices_exist(experiment.data, options.slices, split)
+    if problems:
+        raise InvalidConfig(*problems)
+
+
+def _others(job: EvaluationJob, experiment: Experiment, say: Say) -> dict[str, Source]:
+    """What the shift suite mixes in, by the name that it has in the report."""
+    other = job.data.other
+    if other is None:
+        return {}
+    if other in experiment.data.splits:
+        return {f"more of {other}": experiment.data.splits[other]}
+    found, _ = rebuilt(job.run, say, _path(other))
+    if found.data.spec != experiment.data.spec:
+        expected = "data of the same kind as the run's"
+        raise InvalidConfig(Problem("data.other", other, expected))
+    return {f"more of {Path(other).stem}": found.data.splits[job.data.split]}
+
+
+def _path(path: str | None) -> dict[str, str]:
+    return {} if path is None else {"path": path}
+
+
+def _linked(options: TrackerOptions, directory: RunDirectory) -> TrackerOptions:
+    """W&B groups the job with the training run; `metrics.json` has the numbers of jsonl."""
+    group = options.wandb.group or _wandb_id(directory)
+    return replace(options, jsonl=False, wandb=replace(options.wandb, group=group))
+
+
+def _wandb_id(directory: RunDirectory) -> str | None:
+    file = directory.path / "wandb" / "run_id"
+    return file.read_text(encoding="utf-8").strip() if file.exists() else None

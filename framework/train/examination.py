@@ -1,11 +1,12 @@
 """What is found out about a trained model beside its metrics, and what that rests on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from framework.config import InvalidConfig, Problem
 from framework.data import Batch, Data, Source, Subset
 from framework.evaluation import Evaluation
 from framework.evaluation.analysis import abstaining, brier_decomposition, by_slice, estimates
@@ -16,7 +17,7 @@ from framework.evaluation.outcomes import outcomes
 from framework.evaluation.reference import EMBEDDING, FOLDER, Reference
 from framework.evaluation.remedies import prediction_sets, recalibration
 from framework.evaluation.shift.suite import Bench, false_alarms, shift_suite
-from framework.evaluation.slicing import slicings
+from framework.evaluation.slicing import slice_values, slicings
 from framework.run import RunDirectory
 from framework.stats import TemperatureScaling
 from framework.train.predictor import Predictor
@@ -81,9 +82,14 @@ def keep(grounds: Grounds, directory: RunDirectory) -> None:
 
 
 def examine(
-    found: Evaluation, split: str, predictor: Predictor, grounds: Grounds | None, options: Analysis
-) -> dict[str, Any]:
-    """The analysis of predictions, with embeddings, of a whole split, as plain data."""
+    found: Evaluation, split: str, predictor: Predictor, grounds: Grounds | None,
+    options: Analysis, others: Mapping[str, Source] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The analysis of predictions, with embeddings, of a whole split, as plain data.
+
+    Args:
+        others: data of the same kind that the shift suite mixes in, by name.
+    """
     data, labels = predictor.data, predictor.data.spec.labels
     source = data.splits[split]
     told: dict[str, Any] = {
@@ -108,12 +114,12 @@ def examine(
         told["estimated_accuracy"] = accuracy_without_labels(
             grounds.validation, found, labels, grounds.temperature, options.level
         )
-    return told | _in_full(found, source, columns, predictor, grounds, options)
+    return told | _in_full(found, source, columns, predictor, grounds, options, others or {})
 
 
 def _in_full(
     found: Evaluation, source: Source, columns: Columns, predictor: Predictor, grounds: Grounds,
-    options: Analysis,
+    options: Analysis, others: Mapping[str, Source],
 ) -> dict[str, Any]:  # fmt: skip
     """What takes minutes: remedies, the shift suite, alarms where nothing has moved."""
     if options.depth != "full":
@@ -129,7 +135,7 @@ def _in_full(
     told: dict[str, Any] = {
         "recalibration": recalibration(grounds.validation, found, labels, options),
         "prediction_sets": prediction_sets(grounds.validation, found, labels, options),
-        "shift": shift_suite(Bench(look, reference, data.spec, options), source, classes),
+        "shift": shift_suite(Bench(look, reference, data.spec, options), source, classes, others),
     }
     if options.shift_resamples:
         before = grounds.validation
@@ -142,6 +148,19 @@ def _in_full(
         ]
         told["shift"]["without_shift"] = false_alarms(pools, labels, options)
     return told
+
+
+def slices_exist(data: Data, asked: Sequence[str], split: str) -> list[Problem]:
+    """The slices that the data do not have, asked of a few examples."""
+    source = data.splits.get(split)
+    if not asked or source is None or not len(source):
+        return []
+    batch = source.gather(np.arange(min(4, len(source))))
+    try:
+        slice_values(asked, batch, data.spec, data.categories)
+    except InvalidConfig as error:
+        return list(error.under("evaluation.analysis.slices").problems)
+    return []
 
 
 def without_embedding(found: Evaluation) -> Evaluation:

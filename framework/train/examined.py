@@ -1,24 +1,28 @@
 """An evaluation with its analysis, as files and on the trackers."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from framework.data import Source
 from framework.evaluation import Evaluation, track_evaluation, write_evaluation
+from framework.evaluation.analysis_figures import analysis_figures
+from framework.evaluation.canvas import as_image
 from framework.evaluation.options import Analysis
+from framework.evaluation.record import ANALYSIS, write_picture
+from framework.evaluation.track import track_analysis
 from framework.run import write_text
 from framework.tracking import Tracker
 from framework.train.examination import Grounds, examine, flat_numbers, without_embedding
 from framework.train.predictor import Predictor
 
-ANALYSIS = "analysis.json"
-
 
 def write_examined(
     folder: Path, found: Evaluation, split: str, predictor: Predictor, grounds: Grounds | None,
-    options: Analysis,
+    options: Analysis, others: Mapping[str, Source] | None = None,
 ) -> Evaluation:  # fmt: skip
     """Writes `evaluation/<name>/` with `analysis.json`; returns what is to be shown and tracked.
 
@@ -30,12 +34,14 @@ def write_examined(
     if options.depth == "none":
         write_evaluation(folder, plain, data.spec, data.splits[split].gather)
         return plain
-    analysis = examine(found, split, predictor, grounds, options)
+    analysis = examine(found, split, predictor, grounds, options, others)
     numbers = flat_numbers(analysis)
     more = {name: value for name, value in numbers.items() if "/" not in name}
     shown = replace(plain, metrics={**plain.metrics, **more})
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / ANALYSIS, json.dumps(analysis, indent=1, allow_nan=False) + "\n")
+    for name, figure in analysis_figures(analysis).items():
+        write_picture(folder / f"{name}.png", as_image(figure))
     write_evaluation(folder, shown, data.spec, data.splits[split].gather, numbers)
     return shown
 
@@ -48,4 +54,7 @@ def track_examined(tracker: Tracker, step: int, shown: Evaluation, folder: Path)
         path.stem: np.asarray(Image.open(path).convert("RGB")) for path in folder.glob("*.png")
     }
     track_evaluation(tracker, step, shown, pictures)
+    if (folder / ANALYSIS).exists():
+        analysis = json.loads((folder / ANALYSIS).read_text(encoding="utf-8"))
+        track_analysis(tracker, step, shown.split, analysis)
     tracker.artifact(f"evaluation-{shown.split}", "evaluation", folder)

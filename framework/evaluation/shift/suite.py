@@ -1,6 +1,6 @@
 """What a model and the detectors do as the data move away: every shift at every strength."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from framework.evaluation.movement import drift_of
 from framework.evaluation.options import Analysis
 from framework.evaluation.outcomes import outcomes
 from framework.evaluation.reference import EMBEDDING, Reference
+from framework.evaluation.shift.mixed import Mixed
 from framework.evaluation.shift.shifts import (
     LABELS,
     STRENGTHS,
@@ -42,12 +43,15 @@ class Bench:
     options: Analysis
 
 
-def shift_suite(bench: Bench, source: Source, labels: Sequence[int] | None) -> dict[str, Any]:
+def shift_suite(
+    bench: Bench, source: Source, labels: Sequence[int] | None, others: Mapping[str, Source]
+) -> dict[str, Any]:
     """For each shift and strength 0 (none) to 5: accuracy, loss, calibration error and drift.
 
     Args:
         source: a split.
         labels: the class of each of its examples, for the shift of labels; None: there is none.
+        others: by name, data of the same kind of which 20 to 100 % are mixed in.
     """
     count = min(len(source), bench.options.shift_examples)
     rows = np.sort(np.random.default_rng(0).permutation(len(source))[:count])
@@ -57,6 +61,9 @@ def shift_suite(bench: Bench, source: Source, labels: Sequence[int] | None) -> d
     for shift in shifts_for(bench.spec):
         moved = [_measured(bench, Shifted(part, shift, strength)) for strength in STRENGTHS]
         told["shifts"][shift.name] = _by_strength([still, *moved])
+    for name, other in others.items():
+        moved = [_measured(bench, Mixed(part, other, 0.2 * strength)) for strength in STRENGTHS]
+        told["shifts"][name] = _by_strength([still, *moved])
     if labels is not None and len(np.unique(np.asarray(labels)[rows])) > 1:
         own = np.asarray(labels)[rows]
         random = np.random.default_rng(1)
