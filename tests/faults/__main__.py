@@ -41,7 +41,7 @@ def main() -> int:
         print(f"{' '.join(chosen.names)}: no case begins with that", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        results = _played(cases, Workshop(chosen.keep or Path(folder)))
+        results = _played(cases, Workshop((chosen.keep or Path(folder)).absolute()))
     if chosen.markdown:
         chosen.markdown.write_text(markdown(results), encoding="utf-8")
     failed = [result.case for result in results if not result.good]

@@ -1,6 +1,7 @@
 """A case: what is broken, and what must come of it."""
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -130,8 +131,7 @@ class Workshop:
         told = tuple(like.told.items())
         key = (case.base, like.words, told, like.module, like.before, case.untouched)
         if key not in self._made:
-            folder = self.folder / f"untouched-{len(self._made)}"
-            folder.mkdir()
+            folder = Path(tempfile.mkdtemp(prefix="untouched-", dir=self.folder))
             words = (*case.base, *like.words)
             scene = Scene(folder, words, like.module, like.before, dict(like.told))
             case.untouched(scene)

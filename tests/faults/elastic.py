@@ -13,7 +13,7 @@ from tests.faults.processes import CLUSTER
 from tests.faults.scene import EIGHT, Scene
 
 TEXTS = "../texts"
-CORPORA = {"plays": 24, "letters": 10}
+CORPORA = {"plays": 24, "letters": 6}
 WORKER = ("mesh=fsdp", "data.workers=1")
 TEXT_WORDS = (
     "experiment=shakespeare", "data=text_mixture", "model.layers=1", "model.width=16",
