@@ -194,8 +194,9 @@ def _texts(inputs: Any, row: int, fields: Field | Mapping[str, Field]) -> dict[s
     for name, example, about in parts:
         values = np.ravel(example)
         names = about.names if about else ()
-        if len(names) == len(values):
-            texts |= {n: _text(v) for n, v in zip(names, values, strict=True)}
+        # Marks of missing values, the last columns of a table, are not among its raw values.
+        if 0 < len(values) <= len(names):
+            texts |= {n: _text(v) for n, v in zip(names, values, strict=False)}
         else:
             more = " …" if len(values) > 24 else ""
             texts[name] = " ".join(map(_text, values[:24])) + more

@@ -16,7 +16,7 @@ def test_distances_are_scikit_learns() -> None:
     own = NearestNeighbors(n_neighbors=8).fit(known).kneighbors(known)[0][:, 1:].mean(axis=1)
     np.testing.assert_allclose(anomalies(known, known, neighbours=7).distance, own, rtol=1e-5)
     first, third = np.quantile(np.log(own), (0.25, 0.75))
-    assert found.threshold == pytest.approx(np.exp(third + 3 * (third - first)), rel=1e-5)
+    assert found.threshold == pytest.approx(np.exp(third + 1.5 * (third - first)), rel=1e-5)
 
 
 def test_far_from_zero_is_not_imprecise() -> None:
@@ -32,16 +32,16 @@ def test_planted_outliers_come_first() -> None:
     rows[::200] += 15 * np.sign(random.standard_normal((10, 6)))
     found = anomalies(rows, rows)
     assert sorted(found.ranked[:10].tolist()) == list(range(0, 2000, 200))
-    assert len(found.ranked) <= 12
+    assert len(found.ranked) <= 0.015 * 2000 + 10
 
 
-def test_no_alarm_among_normal_rows() -> None:
+def test_few_alarms_among_normal_rows() -> None:
     alarms = [
         len(anomalies(rows, rows).ranked)
         for seed in range(10)
         for rows in [np.random.default_rng(seed).standard_normal((1000, 8))]
     ]
-    assert sum(alarms) <= 5
+    assert sum(alarms) <= 0.01 * 10_000
 
 
 def test_a_row_that_is_not_finite_is_the_farthest() -> None:
