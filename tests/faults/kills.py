@@ -19,7 +19,7 @@ STARTING = {
 }
 BETWEEN = {
     "the-first-evaluation": "framework.train.conclude:evaluate_state before 1",
-    "the-third-evaluation": "framework.train.conclude:evaluate after 3",
+    "the-third-evaluation": "framework.train.conclude:evaluate_state after 3",
     "the-last-step": "framework.train.loop:Loop._bound after 60",
 }
 _CHECKPOINTS = "framework.checkpoint.checkpoints"

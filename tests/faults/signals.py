@@ -94,7 +94,7 @@ CASES = (
     *(_while_it_starts(seconds) for seconds in (0.0, 0.5, 1.0, 2.0)),
     _by_itself("at-the-first-state", "framework.train.program:Program.initial_state before 1"),
     _by_itself("at-the-first-step", "framework.train.loop:Loop._bound before 1"),
-    _by_itself("in-an-evaluation", "framework.train.conclude:evaluate before 2"),
+    _by_itself("in-an-evaluation", "framework.train.conclude:evaluate_state before 2"),
     _by_itself("in-a-save", "framework.checkpoint.checkpoints:write_manifest before 2"),
     _by_itself("in-the-last-save", "framework.checkpoint.checkpoints:write_manifest before 6"),
     _by_itself("in-the-conclusion", "framework.train.conclude:write_report before 1", tests="fast"),
