@@ -1,6 +1,7 @@
 """What a data set's inputs and labels are like: inferred once, kept, held against other data."""
 
 import functools
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -53,6 +54,7 @@ class Schema:
         labels: kind, and names of the classes or of the numbers.
         shares: of each class (or of 1, for each of several labels) in the training split.
         targets: range of each number to predict.
+        files: SHA-256 of what the data keep to be read by, such as a tokenizer, by file name.
         examples: how many of the training split were looked at.
         fingerprint: of the data it was inferred from.
         margin: how far beyond [low, high] a value may lie, in units of high − low.
@@ -65,6 +67,7 @@ class Schema:
     targets: Mapping[str, Column]
     examples: int
     fingerprint: str
+    files: Mapping[str, str] = field(default_factory=dict)
     margin: NonNegativeFloat = 0.1
     missing_margin: NonNegativeFloat = 0.05
 
@@ -101,8 +104,13 @@ def infer(data: Data) -> Schema:
     found = measure(data, "train")
     return Schema(
         found.columns, data.spec.labels, found.shares, found.targets, found.examples,
-        data.fingerprint,
+        data.fingerprint, file_digests(data),
     )  # fmt: skip
+
+
+def file_digests(data: Data) -> dict[str, str]:
+    """SHA-256 of each of the data's files, by name."""
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in data.files.items()}
 
 
 def measure(data: Data, split: str) -> Measured:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from framework.config import InvalidConfig, Problem
 from framework.data.dataset import Data
-from framework.data.schema import Column, Measured, Schema, measure
+from framework.data.schema import Column, Measured, Schema, file_digests, measure
 from framework.spec import Labels
 
 _SHOWN = 8
@@ -37,11 +37,13 @@ def read_schema(path: Path, key: str) -> Schema:
 def violations(schema: Schema, data: Data) -> list[Problem]:
     """What makes the data another kind: each column added, removed or of another type or shape,
     each whose categories or vocabulary are not the same (an index would mean something else),
-    and classes that are not the same. The key is `data.<column>`.
+    another tokenizer, and classes that are not the same. The key is `data.<column>`.
     """
-    return list(_of_columns(schema.columns, measure(data, "train").columns)) + list(
-        _of_labels(schema.labels, data.spec.labels)
-    )
+    return [
+        *_of_columns(schema.columns, measure(data, "train").columns),
+        *_of_labels(schema.labels, data.spec.labels),
+        *_of_files(schema.files, file_digests(data)),
+    ]
 
 
 def departures(schema: Schema, data: Data, split: str = "train") -> list[Problem]:
@@ -84,6 +86,13 @@ def _of_labels(known: Labels, there: Labels) -> Iterator[Problem]:
         yield _other_names("data.label", known.names, there.names, what)
     elif known.count != there.count:
         yield Problem("data.label", f"{there.count} tokens", f"{known.count} tokens")
+
+
+def _of_files(known: Mapping[str, str], there: Mapping[str, str]) -> Iterator[Problem]:
+    for name, digest in known.items():
+        if there.get(name, digest) != digest:
+            hint = "it was made from other text: a token would mean something else"
+            yield Problem(f"data.{name}", there[name][:12], f"the file with {digest[:12]}", hint)
 
 
 def _described(column: Column) -> str:

@@ -88,6 +88,14 @@ def test_text(tmp_path: Path) -> None:
     )
 
 
+def test_another_tokenizer_of_the_same_size() -> None:
+    data = replace(make.data(30, 6), files={"tokenizer.json": "one"})
+    other = replace(data, files={"tokenizer.json": "two"})
+    (problem,) = violations(infer(data), other)
+    assert problem.key == "data.tokenizer.json"
+    assert "a token would mean something else" in str(problem)
+
+
 def test_several_numbers_to_predict() -> None:
     values = np.array([[0.0, 5.0], [1.0, 7.0]], np.float32)
     data = replace(
