@@ -1,6 +1,7 @@
 """The figures of an evaluation; the same ones go to the trackers and into the report."""
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,39 +17,47 @@ from framework.evaluation.canvas import (
     dress,
     new_figure,
 )
-from framework.stats import ReliabilityTable
+from framework.stats import ReliabilityTable, proportion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.path import Path as Outline
 
-FEW = 20
 _POINTS = 400  # of a curve; more are binned
 _DOTS = 800  # of a scatter; more are thinned
 
 
-def reliability_figure(table: ReliabilityTable) -> "Figure":
-    """Accuracy against confidence in bins, and below it how often each confidence occurs.
+def reliability_figure(table: ReliabilityTable, level: float = 0.95) -> "Figure":
+    """What came true of each bin of confidence, and below it how often each occurs.
 
-    A bin of fewer than `FEW` predictions is drawn faintly: chance alone moves it far.
+    A bin's whisker is Wilson's interval. The band is where that interval, at this number of
+    predictions, would hold the bin's mean confidence c: c ± z √(c (1 − c) / n). A bin outside of
+    it is orange.
     """
     figure = new_figure(400, 380)
     upper, lower = figure.subplots(2, 1, height_ratios=[3.2, 1], sharex=True)
-    edges, width = table.edges, 1 / len(table.counts)
+    width, middle = 1 / len(table.counts), (table.edges[:-1] + table.edges[1:]) / 2
     filled = table.counts > 0
-    centre = (edges[:-1] + edges[1:])[filled] / 2
-    accuracy, confidence = table.accuracy[filled], table.mean_confidence[filled]
+    centre, n = middle[filled], table.counts[filled]
+    accuracy, expected = table.accuracy[filled], table.mean_confidence[filled]
+    ends = [
+        proportion(int(k), int(m), level) for k, m in zip(table.correct[filled], n, strict=True)
+    ]
+    low, high = (np.array([getattr(e, end) for e in ends]) for end in ("low", "high"))
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    spread = z * np.sqrt(expected * (1 - expected) / n)
+    least, most = np.maximum(expected - spread, 0), np.minimum(expected + spread, 1)
     upper.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-    sure = np.where(table.counts[filled] >= FEW, 1.0, 0.3)
-    half = width * 0.43
-    upper.bar(centre, accuracy, width * 0.86, color=ACCENT, alpha=0.2)
-    upper.hlines(accuracy, centre - half, centre + half, color=ACCENT, linewidth=1.8, alpha=sure)
-    upper.vlines(centre, accuracy, confidence, color=WARM, linewidth=2.2, alpha=sure)
-    upper.set(xlim=(0, 1), ylim=(0, 1.02))
+    upper.bar(centre, most - least, width * 0.9, least, color=MUTED, alpha=0.22)
+    for inside, colour in ((True, ACCENT), (False, WARM)):
+        at = ((low <= expected) & (expected <= high)) == inside
+        upper.vlines(centre[at], low[at], high[at], color=colour, linewidth=1.5)
+        upper.plot(centre[at], accuracy[at], color=colour, marker="o", markersize=4.5, linestyle="")
+    upper.set(xlim=(0, 1), ylim=(-0.02, 1.02))
     dress(upper, y="came true", grid="y")
     share = table.counts / max(1, table.counts.sum())
-    lower.bar((edges[:-1] + edges[1:]) / 2, share, width * 0.86, color=MUTED, alpha=0.55)
+    lower.bar(middle, share, width * 0.86, color=MUTED, alpha=0.55)
     dress(lower, x="confidence", y="of predictions")
     lower.set_ylim(0, max(share.max() * 1.08, 0.01))
     for axes in (upper, lower):

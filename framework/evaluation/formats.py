@@ -1,6 +1,7 @@
 """How numbers are written for people: enough digits to tell two models apart, no more."""
 
 import math
+from collections.abc import Mapping
 
 # Metrics that are shares of something; they are read as percentages.
 _SHARES = {
@@ -9,6 +10,13 @@ _SHARES = {
     "label_accuracy",
     "exact_match",
     "expected_calibration_error",
+    "equal_mass_calibration_error",
+    "maximum_calibration_error",
+    "smooth_calibration_error",
+    "debiased_calibration_error",
+    "class_wise_calibration_error",
+    "coverage",
+    "empty_sets",
     "macro_precision",
     "macro_recall",
     "macro_f1",
@@ -20,6 +28,8 @@ _TITLES = {
     "r_squared": "R²",
     "area_under_roc": "Area under ROC",
     "top_5_accuracy": "Top-5 accuracy",
+    "class_wise_calibration_error": "Class-wise calibration error",
+    "equal_mass_calibration_error": "Equal-mass calibration error",
 }
 
 
@@ -85,3 +95,55 @@ def metric(name: str, value: float) -> str:
     if name in ("examples", "tokens", "bytes"):
         return count(value)
     return share(value) if is_share(name) else number(value)
+
+
+def rate(value: float) -> str:
+    """A share that someone chose, `95%`: no more digits than it has."""
+    return f"{100 * value:.4g}%"
+
+
+def decimals(value: float | None) -> str:
+    """Three digits after the point, for scores that are read beside each other."""
+    if value is None or not math.isfinite(value):
+        return "—"
+    return f"{value:.3f}".replace("-0.000", "0.000").replace("-", "−")
+
+
+def probability(p_value: float | None) -> str:
+    """A p-value with two digits, `< 0.001` where it is smaller."""
+    if p_value is None or not math.isfinite(p_value):
+        return "—"
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.2g}"
+
+
+def span(name: str, low: float | None, high: float | None) -> str:
+    """An interval as the metric's values are written, `98.0 to 99.8%`; empty where is none."""
+    if low is None or high is None:
+        return ""
+    first, last = metric(name, low), metric(name, high)
+    return f"{first.removesuffix('%') if last.endswith('%') else first} to {last}"
+
+
+def estimated(name: str, estimate: Mapping[str, float | None]) -> str:
+    """The interval of an estimate as JSON has it, and the n behind it."""
+    ends, n = span(name, estimate["low"], estimate["high"]), estimate["n"] or 0
+    size = f"n\u00a0=\u00a0{count(n)}"
+    return f"{ends}, {size}" if ends else size
+
+
+def value(name: str, found: float | None) -> str:
+    """A metric's value; a dash where it is not defined."""
+    return metric(name, math.nan if found is None else found)
+
+
+def points(found: float) -> str:
+    """A difference of two shares, in percentage points."""
+    return f"{100 * found:.1f} points"
+
+
+def chance(p_value: float | None) -> str:
+    """A p-value for a sentence: `p = 0.02`, `p < 0.001`."""
+    if p_value is None or not math.isfinite(p_value):
+        return "no test was made"
+    found = probability(p_value)
+    return f"p {found}" if found.startswith("<") else f"p = {found}"

@@ -1,13 +1,18 @@
 """The report's opening in plain words: how good, where it errs most, whether it knows."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from framework.evaluation.evaluate import Evaluation
-from framework.evaluation.formats import count, metric, number, share, title
+from framework.evaluation.formats import count, metric, number, share, span, title
 from framework.evaluation.language import token_headline
 from framework.evaluation.record import hard_labels
+from framework.evaluation.sections.confidence import calibration_sentences
+from framework.evaluation.sections.drift import verdict_sentence
+from framework.evaluation.sections.slices import standing_sentence
 from framework.evaluation.table import main_metrics
 from framework.spec import Labels
 from framework.stats import confusion_matrix, label_reliability, per_class
@@ -22,8 +27,24 @@ _NEEDED = {
 _CALIBRATED = 0.01  # a gap below a point between confidence and accuracy is no news
 
 
-def headline(evaluation: Evaluation, labels: Labels) -> list[str]:
-    """One to three sentences about an evaluation; the first says how good the model is."""
+def headline(
+    evaluation: Evaluation, labels: Labels, analysis: Mapping[str, Any] | None = None
+) -> list[str]:
+    """A few sentences about an evaluation; the first says how good the model is.
+
+    With an analysis: within what interval, whether its confidence can be told from a calibrated
+    one, which slices are worse, and whether the data have moved.
+    """
+    analysis = analysis or {}
+    told = _of_metrics(evaluation, labels, analysis)
+    if analysis.get("slices"):
+        told.append(standing_sentence(analysis["slices"]))
+    if analysis.get("drift"):
+        told.append(verdict_sentence(analysis["drift"]))
+    return told
+
+
+def _of_metrics(evaluation: Evaluation, labels: Labels, analysis: Mapping[str, Any]) -> list[str]:
     metrics = evaluation.metrics
     start = f"On {count(len(evaluation.predictions['index']))} {evaluation.split} examples"
     outputs = [a for name, a in evaluation.predictions.items() if name not in ("labels", "index")]
@@ -35,17 +56,22 @@ def headline(evaluation: Evaluation, labels: Labels) -> list[str]:
         return [f"{start}: {', '.join(shown)}."]
     if labels.kind == "token":
         tokens = f"On {count(metrics['tokens'])} {evaluation.split} tokens"
-        return token_headline(tokens, evaluation)
-    tell = {"class": _of_classes, "multi_label": _of_labels, "number": _of_numbers}
-    return tell[labels.kind](start, evaluation, labels.names)
+        return _of_tokens(token_headline(tokens, evaluation), evaluation, analysis)
+    if labels.kind == "class":
+        return _of_classes(start, evaluation, labels.names, analysis)
+    if labels.kind == "multi_label":
+        return _of_labels(start, evaluation, labels.names) + calibration_sentences(analysis)
+    return _of_numbers(start, evaluation, labels.names)
 
 
-def _of_classes(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> list[str]:
+def _of_classes(
+    start: str, evaluation: Evaluation, names: tuple[str, ...], analysis: Mapping[str, Any]
+) -> list[str]:
     p, truth = evaluation.predictions["probabilities"], evaluation.predictions["labels"]
     truth = hard_labels(truth)
     confusion = confusion_matrix(truth, p.argmax(axis=1), len(names))
     accuracy = evaluation.metrics["accuracy"]
-    told = [f"{start} it is right {share(accuracy)} of the time."]
+    told = [f"{start} it is right {share(accuracy)} of the time{_within('accuracy', analysis)}."]
     wrong = confusion - np.diag(np.diag(confusion))
     if wrong.any():
         recall = per_class(confusion).recall
@@ -57,6 +83,8 @@ def _of_classes(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> l
             f"its commonest mistake is to take {_named(names[label])} for {_named(names[said])} "
             f"({_times(int(wrong[label, said]))})."
         )
+    if sentences := calibration_sentences(analysis):
+        return told + sentences
     table = label_reliability(p, truth)
     confidence = float(table.confidence.sum() / table.counts.sum())
     gap = confidence - accuracy
@@ -68,6 +96,23 @@ def _of_classes(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> l
             f"average, {100 * abs(gap):.1f} points {'more' if gap > 0 else 'less'} than it keeps."
         )
     return told
+
+
+def _of_tokens(told: list[str], evaluation: Evaluation, analysis: Mapping[str, Any]) -> list[str]:
+    """What is told of tokens, with the analysis in the place of a bare difference."""
+    sentences = calibration_sentences(analysis)
+    if not sentences:
+        return told
+    right = share(evaluation.metrics["accuracy"])
+    within = _within("accuracy", analysis)
+    return [told[0], f"Its first guess is right {right} of the time{within}.", *sentences]
+
+
+def _within(name: str, analysis: Mapping[str, Any]) -> str:
+    """The interval of a metric in brackets, where it has one."""
+    found = analysis.get("estimates", {}).get(name)
+    ends = span(name, found["low"], found["high"]) if found else ""
+    return f" ({ends})" if ends else ""
 
 
 def _of_labels(start: str, evaluation: Evaluation, names: tuple[str, ...]) -> list[str]:

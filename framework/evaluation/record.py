@@ -24,6 +24,8 @@ from framework.run import write_text
 from framework.spec import Labels, Spec
 from framework.stats import confusion_matrix, label_reliability, reliability_table
 
+ANALYSIS = "analysis.json"
+
 
 def write_evaluation(
     folder: Path,
@@ -69,7 +71,7 @@ def write_evaluation(
     _write_json(folder / "mistakes.json", [asdict(mistake) for mistake in mistakes])
     pictures = _pictures(evaluation, spec.labels, mistakes)
     for name, picture in pictures.items():
-        _write_picture(folder / f"{name}.png", picture)
+        write_picture(folder / f"{name}.png", picture)
     # Last: whoever sees the numbers finds the rest.
     _write_json(folder / "metrics.json", _with_whole_examples({**defined, **(numbers or {})}))
     return pictures
@@ -146,7 +148,8 @@ def _write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def _write_picture(path: Path, picture: np.ndarray) -> None:
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Of uint8 [h, w, 3] a PNG file, whole or not at all."""
     from PIL import Image
 
     with replaced(path) as file:

@@ -1,26 +1,20 @@
 """A run's report: one file that needs nothing but a browser."""
 
-import json
-import math
-import shlex
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from framework.evaluation import formats
+from framework.evaluation.about import About, read_about, read_records, what_was_trained
 from framework.evaluation.canvas import as_svg
 from framework.evaluation.effort import read_effort
 from framework.evaluation.figures import curve_figure
 from framework.evaluation.history import read_curves, telling
 from framework.evaluation.narrative import headline
-from framework.evaluation.record import read_evaluation
-from framework.evaluation.section import Section, section
+from framework.evaluation.section import section
+from framework.evaluation.sections import quality
 from framework.run import write_text
 
-_SPLITS = ("test", "validation")  # the first that was evaluated gives the headline
 _MORE_CURVES = 12
 
 
@@ -37,8 +31,8 @@ def write_report(run: Path) -> Path:
     """Makes `report.html` of a run directory from the files in it, and nothing else.
 
     Reads `config.yaml`, `overrides.yaml`, `environment.json`, `data.json`, `model.json`,
-    `summary.json`, `metrics.jsonl`, `attempts/`, `bad_steps.json` and `evaluation/<split>/`; each
-    may be missing.
+    `summary.json`, `metrics.jsonl`, `attempts/`, `bad_steps.json`, `evaluation/<split>/` and
+    `data_quality/quality.json`; each may be missing.
 
     Returns:
         The path of the report.
@@ -60,48 +54,31 @@ def write_report(run: Path) -> Path:
 
 def _contents(run: Path) -> dict[str, Any]:
     """Everything that the template shows."""
-    text = _text(run / "config.yaml")
-    config = yaml.safe_load(text) if text else {}
-    config = config if isinstance(config, dict) else {}
-    environment = _json(run / "environment.json") or {}
-    data = _json(run / "data.json") or {}
-    model = _json(run / "model.json") or []
-    summary = _json(run / "summary.json") or {}
-    sections, sentences = _evaluations(run)
+    about, records = read_about(run), read_records(run)
     curves, more = _curves(run / "metrics.jsonl")
+    checked = quality(about.quality)
+    sections = [section(r.evaluation, r.labels, r.mistakes, r.analysis) for r in records]
+    first = records[0] if records else None
     return {
-        "name": config.get("name") or run.parent.name,
+        "name": about.config.get("name") or run.parent.name,
         "directory": run.name,
-        "what": _what(config, data, model, summary),
-        "sentences": sentences,
+        "what": what_was_trained(about),
+        "sentences": headline(first.evaluation, first.labels, first.analysis) if first else [],
         "sections": [asdict(part) for part in sections],
         "curves": curves,
         "more_curves": more,
-        "config": text,
-        "environment": _environment(environment, summary),
-        "packages": environment.get("packages") or {},
-        "uncommitted": bool(environment.get("uncommitted_changes")),
-        "data": data,
-        "model": model,
-        "parameters": sum(math.prod(row["shape"]) for row in model),
-        "model_bytes": sum(row.get("bytes", 0) for row in model),
-        "command": _command(environment, run),
+        "config": about.text,
+        "environment": _environment(about),
+        "packages": about.environment.get("packages") or {},
+        "uncommitted": bool(about.environment.get("uncommitted_changes")),
+        "data": about.data,
+        "model": about.model,
+        "parameters": about.parameters,
+        "model_bytes": sum(row.get("bytes", 0) for row in about.model),
+        "command": about.command,
         "effort": read_effort(run),
+        "quality": checked and asdict(checked),
     }
-
-
-def _evaluations(run: Path) -> tuple[list[Section], list[str]]:
-    """The evaluated splits, the one to be judged by first, and what is to be said about it."""
-    folders = sorted(
-        (file.parent for file in run.glob("evaluation/*/metrics.json")),
-        key=lambda folder: (
-            _SPLITS.index(folder.name) if folder.name in _SPLITS else len(_SPLITS),
-            folder.name,
-        ),
-    )
-    records = [read_evaluation(folder) for folder in folders]
-    sections = [section(*record) for record in records]
-    return sections, headline(*records[0][:2]) if records else []
 
 
 def _curves(file: Path) -> tuple[list[Curve], list[Curve]]:
@@ -121,50 +98,11 @@ def _curves(file: Path) -> tuple[list[Curve], list[Curve]]:
     return [drawn(name) for name in first], [drawn(name) for name in rest]
 
 
-def _what(
-    config: Mapping[str, Any],
-    data: Mapping[str, Any],
-    model: list[dict[str, Any]],
-    summary: Mapping[str, Any],
-) -> str:
-    """What was trained on what, in one sentence."""
-    target = str((config.get("model") or {}).get("_target_") or "A model").rpartition(".")[2]
-    size = sum(math.prod(row["shape"]) for row in model)
-    parameters = f" with {formats.count(size)} parameters" if size else ""
-    examples = (data.get("splits") or {}).get("train")
-    on = f" on {data['name']}" if "name" in data else ""
-    on += f" ({formats.count(examples)} examples)" if on and isinstance(examples, int) else ""
-    steps = summary.get("step") or (config.get("trainer") or {}).get("steps")
-    for_steps = f" for {formats.count(steps)} steps" if isinstance(steps, int) else ""
-    stopped = f", stopped early: {summary['stopped']}" if summary.get("stopped") else ""
-    return f"{target}{parameters}, trained{on}{for_steps}{stopped}."
-
-
-def _environment(
-    environment: Mapping[str, Any], summary: Mapping[str, Any]
-) -> list[tuple[str, str]]:
+def _environment(about: About) -> list[tuple[str, str]]:
     """Rows of a table; what has a place of its own in the report is left out."""
     apart = ("command", "packages", "executable", "uncommitted_changes")
-    rows = [(formats.title(k), str(v)) for k, v in environment.items() if k not in apart and v]
-    if summary.get("weights"):
-        rows.append(("Weights evaluated", str(summary["weights"])))
+    found = about.environment.items()
+    rows = [(formats.title(k), str(v)) for k, v in found if k not in apart and v]
+    if about.summary.get("weights"):
+        rows.append(("Weights evaluated", str(about.summary["weights"])))
     return rows
-
-
-def _command(environment: Mapping[str, Any], run: Path) -> str:
-    """The command that repeats the run, into another directory."""
-    command = environment.get("command") or []
-    words = list(command[1:]) if isinstance(command, list) else []
-    if not words:
-        text = _text(run / "overrides.yaml")
-        words = [str(word) for word in (yaml.safe_load(text) if text else None) or []]
-    words = [word for word in words if not word.startswith("run.dir=")]
-    return shlex.join(["python", "-m", "experiments.run", *words])
-
-
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8") if file.exists() else ""
-
-
-def _json(file: Path) -> Any:
-    return json.loads(_text(file)) if file.exists() else None

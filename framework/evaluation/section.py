@@ -1,43 +1,27 @@
-"""One evaluated split as the report shows it: numbers, figures, tables, mistakes."""
+"""One evaluated split as the report shows it: numbers, figures, tables, mistakes, its analysis."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from framework.evaluation.baseline import baselines
 from framework.evaluation.canvas import as_svg
 from framework.evaluation.evaluate import Evaluation
-from framework.evaluation.figures import (
-    confusion_figure,
-    curve_figure,
-    regression_figure,
-    reliability_figure,
-)
-from framework.evaluation.formats import count, metric, share, title
-from framework.evaluation.language import loss_by_place, token_reliability
+from framework.evaluation.figures import confusion_figure, curve_figure, regression_figure
+from framework.evaluation.formats import count, metric, rate, share
+from framework.evaluation.language import loss_by_place
 from framework.evaluation.mistakes import Mistake
 from framework.evaluation.record import hard_labels
+from framework.evaluation.sections import confidence, drift, numbers, shift, slices
+from framework.evaluation.sections.pieces import Block, Cell, Drawing, Number, Row, Table
 from framework.spec import Labels
-from framework.stats import (
-    ReliabilityTable,
-    confusion_matrix,
-    label_reliability,
-    per_class,
-    reliability_table,
-)
+from framework.stats import confusion_matrix, per_class
 
-_COUNTS = ("examples", "tokens", "bytes")
 _TARGETS = 4  # regression figures: the targets that are predicted worst
 _CONFUSIONS = 10
 
-_MEANING = {
-    "expected_calibration_error": "mean gap between confidence and accuracy",
-    "r_squared": "share of the variance explained",
-    "macro_precision": "mean over the classes",
-    "macro_recall": "mean over the classes",
-    "micro_f1": "all labels together",
-}
 _MISTAKES = {
     "class": ("The most confident mistakes", "Wrong predictions of the highest probability."),
     "multi_label": ("The most confident mistakes", "The examples with the surest wrong label."),
@@ -47,83 +31,55 @@ _MISTAKES = {
 
 
 @dataclass(frozen=True)
-class Number:
-    """A metric, and what to read it against."""
-
-    title: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure with its heading and how to read it."""
-
-    title: str
-    svg: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """One class or target: its cells as text, and the share that is drawn behind each."""
-
-    name: str
-    cells: list[tuple[str, float | None]]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under columns, the first of which is the name."""
-
-    title: str
-    columns: list[str]
-    rows: list[Row]
-    caption: str
-
-
-@dataclass(frozen=True)
 class Section:
-    """Everything about one split."""
+    """Everything about one split.
+
+    Attributes:
+        level: of the numbers' intervals; empty where they have none.
+        blocks: what the analysis found, each under a heading of its own.
+    """
 
     split: str
     numbers: list[Number]
+    level: str
     figures: list[Drawing]
     tables: list[Table]
     mistakes: list[Mistake]
     mistakes_title: str
     mistakes_caption: str
     undefined: list[str]
+    blocks: list[Block]
 
 
-def section(evaluation: Evaluation, labels: Labels, mistakes: list[Mistake]) -> Section:
-    """The report's section about `evaluation`."""
+def section(
+    evaluation: Evaluation,
+    labels: Labels,
+    mistakes: list[Mistake],
+    analysis: Mapping[str, Any] | None = None,
+) -> Section:
+    """The report's section about `evaluation`; `analysis` as `analysis.json` has it, if it is
+    there.
+    """
+    analysis = analysis or {}
     finite = all(np.isfinite(array).all() for array in evaluation.predictions.values())
     usual = finite and evaluation.is_usual(labels)
     undefined = [name for name, v in evaluation.metrics.items() if not math.isfinite(v)]
+    blocks = [
+        confidence(evaluation, labels, analysis) if usual else None,
+        slices(analysis, labels.names), drift(analysis, labels.names), shift(analysis),
+    ]  # fmt: skip
     return Section(
         split=evaluation.split,
-        numbers=_numbers(evaluation, labels) if finite else [],
+        numbers=numbers(evaluation, labels, analysis) if finite else [],
+        level=rate(analysis["level"]) if analysis.get("estimates") else "",
         figures=_figures(evaluation, labels) if usual else [],
         tables=_tables(evaluation, labels) if usual else [],
         mistakes=mistakes,
         mistakes_title=_MISTAKES[labels.kind][0],
         mistakes_caption=_MISTAKES[labels.kind][1],
         undefined=undefined,
+        blocks=[block for block in blocks if block is not None],
     )
-
-
-def _numbers(evaluation: Evaluation, labels: Labels) -> list[Number]:
-    constant = baselines(evaluation, labels) if evaluation.is_usual(labels) else {}
-    numbers = []
-    for name, value in evaluation.metrics.items():
-        if "/" in name or name in _COUNTS or not math.isfinite(value):
-            continue
-        note = _MEANING.get(name, "")
-        if name in constant and math.isfinite(constant[name]):
-            note = f"without looking: {metric(name, constant[name])}"
-        numbers.append(Number(title(name), metric(name, value), note))
-    return numbers
 
 
 def _figures(evaluation: Evaluation, labels: Labels) -> list[Drawing]:
@@ -131,17 +87,15 @@ def _figures(evaluation: Evaluation, labels: Labels) -> list[Drawing]:
     if labels.kind == "number":
         return _regressions(evaluation, labels.names)
     if labels.kind == "token":
-        return [_reliability(token_reliability(evaluation), split, "token"), _by_place(evaluation)]
-    p = arrays["probabilities"]
+        return [_by_place(evaluation)]
     if labels.kind == "multi_label":
-        return [_reliability(reliability_table(p, arrays["labels"]), split, "label")]
-    truth = hard_labels(arrays["labels"])
-    confusion = confusion_matrix(truth, p.argmax(axis=1), labels.width)
+        return []
+    said, truth = arrays["probabilities"].argmax(axis=1), hard_labels(arrays["labels"])
+    confusion = confusion_matrix(truth, said, labels.width)
     drawing = as_svg(
         confusion_figure(confusion, labels.names), f"confusion-{split}", "Confusion matrix"
     )
     return [
-        _reliability(label_reliability(p, truth), split, "prediction"),
         Drawing(
             "What is taken for what",
             drawing,
@@ -150,16 +104,6 @@ def _figures(evaluation: Evaluation, labels: Labels) -> list[Drawing]:
             + (" Classes by number; the table below names them." if labels.width > 40 else ""),
         ),
     ]
-
-
-def _reliability(table: ReliabilityTable, split: str, unit: str) -> Drawing:
-    error = share(table.expected_calibration_error)
-    return Drawing(
-        "Does confidence come true?",
-        as_svg(reliability_figure(table), f"reliability-{split}", "Reliability diagram"),
-        f"Bars on the dashed line are honest; orange shows what is missing or to spare, {error} "
-        f"on average. Below, how often each confidence occurs, per {unit}.",
-    )
 
 
 def _by_place(evaluation: Evaluation) -> Drawing:
@@ -210,9 +154,9 @@ def _classes(confusion: np.ndarray, names: tuple[str, ...]) -> Table:
         Row(
             names[i],
             [
-                (count(table.support[i]), None),
+                Cell(count(table.support[i])),
                 *(
-                    (share(float(values[i])), float(values[i]))
+                    Cell(share(float(values[i])), float(values[i]))
                     for values in (table.precision, table.recall, table.f1)
                 ),
             ],
@@ -238,9 +182,9 @@ def _labels(p: np.ndarray, truth: np.ndarray, names: tuple[str, ...]) -> Table:
         Row(
             names[i],
             [
-                (count(ratios[i].support[1]), None),
+                Cell(count(ratios[i].support[1])),
                 *(
-                    (share(float(values[1])), float(values[1]))
+                    Cell(share(float(values[1])), float(values[1]))
                     for values in (ratios[i].precision, ratios[i].recall, ratios[i].f1)
                 ),
             ],
@@ -266,9 +210,9 @@ def _confusions(confusion: np.ndarray, names: tuple[str, ...]) -> list[Table]:
         Row(
             names[label],
             [
-                (names[said], None),
-                (count(wrong[label, said]), None),
-                (share(float(wrong[label, said] / support[label])), None),
+                Cell(names[said], word=True),
+                Cell(count(wrong[label, said])),
+                Cell(share(float(wrong[label, said] / support[label]))),
             ],
         )
         for label, said in pairs
@@ -291,7 +235,7 @@ def _targets(evaluation: Evaluation, names: tuple[str, ...]) -> list[Table]:
     rows = [
         Row(
             name,
-            [(metric(m, evaluation.metrics.get(f"{m}/{name}", math.nan)), None) for m in metrics],
+            [Cell(metric(m, evaluation.metrics.get(f"{m}/{name}", math.nan))) for m in metrics],
         )
         for name in names
     ]

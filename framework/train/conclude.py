@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from rich.console import Console
 
-from framework.evaluation import Evaluation, print_metrics, write_report
+from framework.evaluation import Evaluation, print_metrics, write_model_card, write_report
 from framework.parallel import by_first
 from framework.run import SUMMARY, RunDirectory
 from framework.train.examination import Grounds, keep, lay_grounds
@@ -69,6 +69,7 @@ def _record(
     directory.write_json(SUMMARY, {"complete": False, **summary})  # which the report reads
     report = write_report(directory.path)
     setting.tracker.artifact("report", "report", report)
+    setting.tracker.artifact("model-card", "report", write_model_card(directory.path))
     # Last: a run that was killed before this is concluded again.
     directory.write_json(SUMMARY, {"complete": True, **summary})
     say_where(console, directory)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from framework.config import FolderPath, InvalidConfig, Problem, nearest
 from framework.data import Source
-from framework.evaluation import print_metrics, write_report
+from framework.evaluation import print_metrics, write_model_card, write_report
 from framework.evaluation.options import Analysis
 from framework.parallel import build_mesh
 from framework.run import RunDirectory
@@ -98,6 +98,7 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
     print_metrics(console, shown)
     report = write_report(directory.path)
     tracker.artifact("report", "report", report)
+    tracker.artifact("model-card", "report", write_model_card(directory.path))
     tracker.close(True)
     say(f"\nEvaluated step {trained.step}: {folder}\nReport    {report}")
     return folder

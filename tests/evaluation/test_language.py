@@ -68,7 +68,8 @@ def test_an_evaluation_of_tokens_comes_back_and_has_a_section(evaluation, tmp_pa
     assert again.metrics == pytest.approx(evaluation.metrics)
     part = section(again, labels, mistakes)
     assert {number.title for number in part.numbers} >= {"Bits per byte", "Perplexity"}
-    assert len(part.figures) == 2
+    assert len(part.figures) == 1
+    assert [block.link for block in part.blocks] == ["Confidence"]
     assert part.mistakes == []
 
 
