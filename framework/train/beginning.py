@@ -51,6 +51,7 @@ def begin(
         restored = checkpoints.restore_latest(abstract)
         if restored is not None:
             step, state, memory = restored
+            _check(experiment, config, directory, memory)  # it may not be the newest one
             console.print(f"Continuing from step {step} of {directory.path}")
             state = _up_to_date(state, abstract, experiment, program)
             return Beginning(state, step, memory, bad_steps)

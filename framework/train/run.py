@@ -127,8 +127,10 @@ def _from_start_to_end(
                 with clock.during("evaluation"):
                     conclude(setting, outcome)
         finally:
-            accounting.write()
-            tracker.close(complete)
+            try:
+                accounting.write()
+            finally:
+                tracker.close(complete)
         return outcome
 
     ended = False
@@ -244,5 +246,6 @@ def _describe_data(experiment: Experiment) -> dict[str, Any]:
         "name": data.name,
         "fingerprint": data.fingerprint,
         "splits": {name: len(source) for name, source in data.splits.items()},
+        "learned": data.learned,
         **data.spec.json(),
     }

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = (
     "model=mlp", "model.widths=[16]", "mesh=single", "tracker=none", "data.batch_size=32",
     "evaluation.every=20", "checkpoint.every=20", "trainer.log_every=10", "trainer.steps=40",
+    "evaluation.analysis.depth=none",
 )  # fmt: skip
 
 

@@ -49,6 +49,10 @@ class BadStepWatch:
         if len(self._pending) > IN_FLIGHT:
             self._look(*self._pending.popleft())
 
+    def on_checkpoint(self, step: int) -> None:
+        """Notes what was bad before it, which a run that continues from it does not see again."""
+        self.on_end(step)
+
     def on_end(self, step: int) -> None:
         """Looks at the last ones."""
         del step

@@ -116,3 +116,10 @@ def test_going_back_has_a_bound() -> None:
     heard = Heard.of(BadSteps("rewind", limit=2), known).steps(NAN)
     heard.watch.on_end(1)
     assert (heard.noted[0].action, heard.watch.loop.then) == ("stop", "fail")
+
+
+def test_what_was_bad_is_noted_before_a_checkpoint() -> None:
+    heard = Heard.of(BadSteps("skip")).steps(1.0, NAN, 1.0)
+    assert heard.noted == []
+    heard.watch.on_checkpoint(3)
+    assert [bad.step for bad in heard.noted] == [2]
