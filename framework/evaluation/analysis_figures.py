@@ -11,7 +11,7 @@ from framework.evaluation.formats import title
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MOST = 25  # rows of a figure
+_MOST = 20  # rows of a figure
 _SHIFT_ROWS = {
     "accuracy": "accuracy",
     "expected_calibration_error": "calibration\nerror",

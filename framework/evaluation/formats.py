@@ -146,4 +146,5 @@ def chance(p_value: float | None) -> str:
     if p_value is None or not math.isfinite(p_value):
         return "no test was made"
     found = probability(p_value)
-    return f"p {found}" if found.startswith("<") else f"p = {found}"
+    told = f"p {found}" if found.startswith("<") else f"p = {found}"
+    return told.replace(" ", "\u00a0")

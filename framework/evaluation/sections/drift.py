@@ -18,7 +18,8 @@ from framework.evaluation.sections.pieces import Block, Cell, Row, Table, Tone, 
 
 _SHOWN = 15
 _NAMED = 3
-_TONES: dict[str, Tone] = {"major": "worse", "not enough data": "faint"}
+_TONES: dict[str, Tone] = {"minor": "worse", "major": "worse", "not enough data": "faint"}
+_NOTES = {"none": "", "minor": "minor drift", "major": "major drift"}
 _SURE = 3  # standard deviations from which a class is named
 
 
@@ -72,7 +73,7 @@ def _class_sentence(shift: Mapping[str, Any] | None, noun: str, names: Sequence[
         return ""
     unknown = f" {count(shift['unknown'])} are of unknown classes." if shift["unknown"] else ""
     if shift["p_value"] > 0.05:
-        return f"The shares of the {noun} are as before ({chance(shift['p_value'])}).{unknown}"
+        return f"No shift of the {noun} is shown ({chance(shift['p_value'])}).{unknown}"
     parts = zip(
         shift["classes"], shift["reference"], shift["current"], shift["residuals"], strict=True
     )
@@ -101,15 +102,16 @@ def _features(found: Mapping[str, Any]) -> Table:
             [
                 Cell(decimals(f["excess"]), max(f["excess"] or 0, 0) / longest),
                 Cell(probability(f["adjusted_p_value"])),
-                Cell(_missing(f)), Cell(f["verdict"], word=True),
+                Cell(_missing(f)),
             ],
             _TONES.get(f["verdict"], ""),
+            _NOTES.get(f["verdict"], f["verdict"]),
         )
         for f in features
-    ]  # fmt: skip
+    ]
     return Table(
         "Each feature, those that moved most first",
-        ["Feature", "PSI above chance", "p, corrected", "Missing", "Drift"],
+        ["Feature", "PSI above chance", "p, corrected", "Missing"],
         rows,
         f"PSI: population stability index, less what chance gives at this number of rows. A drift "
         f"is minor from {number(rule['minor'])} and major from {number(rule['major'])}, if it is "

@@ -57,11 +57,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One class, slice or feature; `tone` sets it apart."""
+    """One class, slice or feature; `tone` sets it apart, `note` is a small line below the name."""
 
     name: str
     cells: list[Cell]
     tone: Tone = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -59,9 +59,10 @@ def _copies(found: Mapping[str, Any]) -> Table:
                 Cell(_part(one["equal"], one["equal_share"])),
                 Cell(_part(one["near"], one["near_share"])),
             ],
-            "worse" if one["split"] != one["other"] and one["equal"] else "",
+            "worse" if one["split"] != one["other"] and one["near"] else "",
         )
         for one in (*found["across"], *found["within"])
+        if one["near"] or (one["other"] == "train" and one["split"] != "train")
     ]
     rows += [
         Row(

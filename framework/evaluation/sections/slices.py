@@ -96,7 +96,7 @@ def _table(
     known = [end for end in [*ends, overall] if end is not None]
     scale = (min(known), max(known)) if known else (0.0, 1.0)
     rows = [_row(one, measure, scale) for one in found]
-    columns = ["Slice", "Examples", measure.capitalize(), "", "Standing"]
+    columns = ["Slice", "Examples", measure.capitalize(), ""]
     caption = (
         f"The intervals hold at {level} for all slices together; a slice is called worse only if "
         "its difference from the rest survives Holm's correction for all that were looked at."
@@ -115,9 +115,9 @@ def _row(one: Mapping[str, Any], measure: str, scale: Sequence[float]) -> Row:
         Cell(count(one["n"])),
         Cell(value(measure, estimate["value"]), note=ends),
         Cell("", whisker=whisker(estimate, scale)),
-        Cell(one["standing"], word=True, note=chance(one["p_value"]) if known else ""),
     ]
-    return Row(one["name"], cells, _TONES.get(one["standing"], ""))
+    standing = one["standing"] + (f", {chance(one['p_value'])}" if known else "")
+    return Row(one["name"], cells, _TONES.get(one["standing"], ""), standing)
 
 
 def _measured(one: Mapping[str, Any]) -> str:
