@@ -60,8 +60,7 @@ def learn(
     for key in ("numeric", "categorical", "drop"):
         require_columns(key, getattr(choices, key), table, path)
     train = table.take(rows)
-    left_out = {*choices.label, *choices.drop, *([choices.key] if choices.key else [])}
-    names = [name for name in table.column_names if name not in left_out]
+    names = _features(table, choices)
     if not names:
         raise InvalidConfig(Problem("path", path, "a column besides the labels and those dropped"))
     numeric = tuple(name for name in names if _is_numeric(train, name, choices))
@@ -83,6 +82,23 @@ def learn(
         std=tuple(float(values.std()) or 1.0 for values in filled.values()),
         indicators=tuple(i for i, name in enumerate(numeric) if np.isnan(columns[name]).any()),
     )
+
+
+def same_columns(table: Any, columns: Columns, choices: Choices, path: Path) -> None:
+    """InvalidConfig that names each column that is missing, or that `columns` does not have."""
+    known, there = [*columns.numeric, *columns.categories], _features(table, choices)
+    problems = [
+        Problem(name, "(missing)", f"a column of {path}, as the training data have")
+        for name in known
+        if name not in there
+    ]
+    problems += [
+        Problem(name, "a column", f"none of that name in {path}", "the training data have none")
+        for name in there
+        if name not in known
+    ]
+    if problems:
+        raise InvalidConfig(*problems)
 
 
 def encode(table: Any, columns: Columns, choices: Choices, path: Path) -> dict[str, np.ndarray]:
@@ -142,6 +158,12 @@ def numbers(table: Any, name: str, path: Path) -> np.ndarray:
         hint = f"row {row} of {path} is infinite"
         raise InvalidConfig(Problem("numeric", name, "finite or missing numbers", hint))
     return np.asarray(values)
+
+
+def _features(table: Any, choices: Choices) -> list[str]:
+    """The columns but for labels, key and those dropped."""
+    left_out = {*choices.label, *choices.drop, *([choices.key] if choices.key else [])}
+    return [name for name in table.column_names if name not in left_out]
 
 
 def _is_numeric(table: Any, name: str, choices: Choices) -> bool:

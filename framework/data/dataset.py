@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from framework.config import InvalidConfig, Problem
 from framework.data.augment import IMAGES_ONLY, Augmentation
@@ -19,7 +20,8 @@ class Data:
     `fingerprint` is a SHA-256 over the content and over what was decided about it: the splits, the
     columns, the classes. `categories` names the categories of each categorical column of a table;
     index 0 stands for a missing or unknown value, index i + 1 for the i-th name. `files` are
-    texts that a run keeps, by their names: a tokenizer.
+    texts that a run keeps, by their names: a tokenizer. `learned` are arguments (JSON values) with
+    which the same door reads other data just as these: their means, their columns.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Data:
     workers: int = 0
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    learned: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         problems = [

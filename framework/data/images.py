@@ -47,6 +47,14 @@ def image_preprocess(
     )
 
 
+def learned_of(preprocess: Images) -> dict[str, tuple[float, ...]]:
+    """The arguments with which other images are standardised alike."""
+    return {
+        "mean": tuple(float(value) for value in np.ravel(preprocess.mean)),
+        "std": tuple(float(value) for value in np.ravel(preprocess.std)),
+    }
+
+
 def pixel_statistics(source: Source, examples: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation of each channel of uint8 images, float64 [c] each, exactly.
 

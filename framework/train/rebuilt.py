@@ -29,7 +29,10 @@ def rebuilt(
     """
     directory = RunDirectory(run.absolute())
     settings = run_settings(directory)
-    settings["data"] = {**settings["data"], **(data or {})}
+    before = directory.read_json("data.json") or {}
+    # Other data are read as the run's were: by their means and categories, not by their own.
+    learned = before.get("learned", {}) if data else {}
+    settings["data"] = {**settings["data"], **learned, **(data or {})}
     try:
         experiment = assemble(settings)
     except InvalidConfig as error:
@@ -38,8 +41,7 @@ def rebuilt(
         except InvalidConfig:
             raise error.under(f"{run}/config.yaml") from None
         say("On one device, as the run's mesh does not fit these: numbers differ by rounding.")
-    before = (directory.read_json("data.json") or {}).get("fingerprint")
-    if not data and before not in (None, experiment.data.fingerprint):
+    if not data and before.get("fingerprint") not in (None, experiment.data.fingerprint):
         say("The data have changed since: the batches are not those of the run.")
     return experiment, directory
 

@@ -13,7 +13,7 @@ from framework.data.dataset import Data
 from framework.data.files import existing, listed, read_bytes
 from framework.data.fingerprint import fingerprint
 from framework.data.idx_file import parse_idx
-from framework.data.images import image_field, image_preprocess
+from framework.data.images import image_field, image_preprocess, learned_of
 from framework.data.labels import check_classes
 from framework.data.source import ArraySource
 from framework.data.splits import described, with_splits
@@ -64,15 +64,17 @@ def idx(
         parts, {"validation": validation_fraction}, seed=split_seed, classes=labels
     )
     shape = found.arrays["train_images"].shape[1:]
+    preprocess = image_preprocess(splits["train"], mean, std)
     return Data(
         name=folder.name,
         spec=Spec(inputs=image_field(shape), labels=Labels("class", names)),
         splits=splits,
         fingerprint=fingerprint(found.digests, {"splits": described(splits), "classes": names}),
         batch_size=batch_size,
-        preprocess=image_preprocess(splits["train"], mean, std),
+        preprocess=preprocess,
         augmentations=augmentations,
         workers=workers,
+        learned={**learned_of(preprocess), "classes": names},
     )
 
 

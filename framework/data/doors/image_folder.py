@@ -17,7 +17,7 @@ from framework.data.dataset import Data
 from framework.data.files import existing, listed, read_bytes
 from framework.data.fingerprint import fingerprint
 from framework.data.image_file import SUFFIXES, ImageFiles, decode_image
-from framework.data.images import IN_MEMORY_BYTES, SAMPLE, image_field, image_preprocess
+from framework.data.images import IN_MEMORY_BYTES, SAMPLE, image_field, image_preprocess, learned_of
 from framework.data.source import ArraySource
 from framework.data.splits import described, with_splits
 from framework.spec import Labels, Spec
@@ -64,6 +64,7 @@ def image_folder(
     fractions = {"validation": validation_fraction, "test": test_fraction}
     splits = with_splits(whole, fractions, seed=split_seed, classes=counted["train"][1])
     shape = (*size, channels)
+    preprocess = image_preprocess(splits["train"], mean, std, None if keep else SAMPLE)
     return Data(
         name=folder.name,
         spec=Spec(inputs=image_field(shape), labels=Labels("class", classes)),
@@ -72,9 +73,10 @@ def image_folder(
             digests, {"splits": described(splits), "shape": shape, "classes": classes}
         ),
         batch_size=batch_size,
-        preprocess=image_preprocess(splits["train"], mean, std, None if keep else SAMPLE),
+        preprocess=preprocess,
         augmentations=augmentations,
         workers=workers,
+        learned=learned_of(preprocess),
     )
 
 

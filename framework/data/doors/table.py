@@ -11,7 +11,15 @@ import numpy as np
 from framework.config import Fraction, InvalidConfig, NonNegativeInt, PositiveInt, Problem, nearest
 from framework.data.augment import Augmentation
 from framework.data.cache import cache_directory, prepared
-from framework.data.columns import Choices, Columns, classes_of, encode, encode_labels, learn
+from framework.data.columns import (
+    Choices,
+    Columns,
+    classes_of,
+    encode,
+    encode_labels,
+    learn,
+    same_columns,
+)
 from framework.data.dataset import Data
 from framework.data.files import existing, read_bytes
 from framework.data.fingerprint import fingerprint
@@ -41,6 +49,7 @@ def table(
     validation_fraction: Fraction = 0.1,
     test_fraction: Fraction = 0.2,
     split_seed: NonNegativeInt = 0,
+    learned: Mapping[str, Any] | None = None,
     augmentations: tuple[Augmentation, ...] = (),
     workers: NonNegativeInt = 0,
     cache: str | None = None,
@@ -53,6 +62,8 @@ def table(
     numbers are numeric; `numeric` and `categorical` say otherwise, `drop` leaves columns out.
     In text files the strings in `missing` mark missing values, besides the usual ones. Missing
     numbers are filled by the training rows' mean or median, and marked in a column of their own.
+    `learned` are the columns of other data (`Data.learned`), by which these are read: their
+    categories, means and fillings; all of those columns must be there, and no other.
     """
     folder, names = _files(path, files)
     read = {split: (folder / name, read_bytes(folder / name)) for split, name in names.items()}
@@ -62,6 +73,8 @@ def table(
     shares = {"validation": validation_fraction, "test": test_fraction}
     fractions = {split: share for split, share in shares.items() if split not in names}
     decisions = {**asdict(choices), "fractions": fractions, "seed": split_seed, "missing": missing}
+    if learned is not None:
+        decisions["learned"] = learned
     digests = {
         f"{part}/{split}": hashlib.sha256(content).hexdigest()
         for part, files_read in (("rows", read), ("labels", apart))
@@ -71,19 +84,23 @@ def table(
         "table",
         {"version": 1, "files": digests, **decisions},
         cache_directory(cache),
-        lambda: _arrays(_parsed(read, apart, choices, missing), choices, fractions, split_seed),
+        lambda: _arrays(
+            _parsed(read, apart, choices, missing), choices, fractions, split_seed, learned
+        ),
     )
     columns = Columns.from_json(found.notes["columns"])
     return Data(
         name=Path(path).stem,
         spec=_spec(columns, kind),
         splits=_sources(Path(path).stem, found.arrays),
-        fingerprint=fingerprint(found.digests, decisions),
+        # The same numbers may stand for other categories.
+        fingerprint=fingerprint(found.digests, {**decisions, "columns": found.notes["columns"]}),
         batch_size=batch_size,
         preprocess=_preprocess(columns),
         augmentations=augmentations,
         workers=workers,
         categories=columns.categories,
+        learned={"learned": columns.json()},
     )
 
 
@@ -137,14 +154,16 @@ def _arrays(
     choices: Choices,
     fractions: dict[str, float],
     seed: int,
+    learned: Mapping[str, Any] | None,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """`split/array` for each split, and the columns that were learned from the training rows."""
     path, whole = tables["train"]
-    classes = classes_of(whole, choices, path)
+    known = None if learned is None else _known(learned, whole, choices, path)
+    classes = classes_of(whole, choices, path) if known is None else known.classes
     labels = encode_labels(whole, classes, choices, path)
     strata = labels if choices.kind == "class" else None
     parts = divide(whole.num_rows, fractions, seed=seed, classes=strata)
-    columns = learn(whole, parts["train"], classes, choices, path)
+    columns = known or learn(whole, parts["train"], classes, choices, path)
     encoded = encode(whole, columns, choices, path)
     splits = {part: {k: v[rows] for k, v in encoded.items()} for part, rows in parts.items()}
     for split, (file, rows) in tables.items():
@@ -152,6 +171,17 @@ def _arrays(
             splits[split] = encode(rows, columns, choices, file)
     arrays = {f"{s}-{name}": array for s, found in splits.items() for name, array in found.items()}
     return arrays, {"columns": columns.json()}
+
+
+def _known(learned: Mapping[str, Any], table: Any, choices: Choices, path: Path) -> Columns:
+    """The columns of other data, which the table must have, and no other."""
+    try:
+        columns = Columns.from_json(learned)
+    except (KeyError, TypeError, AttributeError) as error:
+        expected = "the columns of a data set, as its `Data.learned` has them"
+        raise InvalidConfig(Problem("learned", learned, expected, str(error))) from error
+    same_columns(table, columns, choices, path)
+    return columns
 
 
 def _sources(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, ArraySource]:

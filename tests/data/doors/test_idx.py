@@ -147,3 +147,14 @@ def test_fashion_mnist(shared_data: Path) -> None:
     assert (np.bincount(labels) == 600).all()
     np.testing.assert_allclose(data.preprocess.mean, 72.9, atol=0.3)
     np.testing.assert_allclose(data.preprocess.std, 90.0, atol=0.3)
+
+
+def test_other_images_are_read_as_these_were(tmp_path: Path) -> None:
+    mine = load(make.idx_folder(tmp_path / "mine"))
+    make.idx_folder(tmp_path / "other", train=20, classes=3)
+    dark = make.images(20, seed=20) // 4
+    make.write_idx(tmp_path / "other" / TRAIN, dark)
+    other = load(tmp_path / "other", **mine.learned)
+    assert other.preprocess.mean.tolist() == mine.preprocess.mean.tolist()
+    assert other.spec == mine.spec
+    assert load(tmp_path / "other").preprocess.mean < mine.preprocess.mean / 2

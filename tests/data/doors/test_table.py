@@ -331,3 +331,46 @@ def test_booleans_and_dictionaries_may_be_numbers(tmp_path: Path) -> None:
     numeric = data.splits["train"].gather(np.arange(28))["inputs"]["numeric"]
     assert set(numeric[:, 2]) == {1, 2, 10}
     assert set(numeric[:, 3]) == {0, 1}
+
+
+def test_other_rows_are_read_as_these_were(tmp_path: Path) -> None:
+    mine = load(write(tmp_path / "mine.csv"))
+    city = [("Rome", "Paris")[i % 2] for i in range(ROWS)]
+    path = write(tmp_path / "other.csv", city=city, age=[float(60 + i) for i in range(ROWS)])
+    other = load(path, **mine.learned)
+    assert other.spec == mine.spec
+    assert other.categories == mine.categories
+    assert other.preprocess.mean.tolist() == mine.preprocess.mean.tolist()
+    assert other.learned == mine.learned
+    assert {row["city"] for row in rows(other).values()} == {"Rome", "?"}
+    assert load(path).categories != mine.categories
+    assert load(path).fingerprint != other.fingerprint
+
+
+def test_each_column_that_other_rows_lack_or_add_is_named(tmp_path: Path) -> None:
+    mine = load(write(tmp_path / "mine.csv"))
+    path = write(tmp_path / "other.csv", age=None, size=[1] * ROWS)
+    with pytest.raises(InvalidConfig) as caught:
+        load(path, **mine.learned)
+    missing, added = map(str, caught.value.problems)
+    assert missing.startswith("age=(missing): expected a column of")
+    assert added.startswith("size=a column: expected none of that name in")
+    with pytest.raises(InvalidConfig, match="label=answer: expected one of the classes"):
+        load(write(path, answer=["perhaps", "no"] * (ROWS // 2)), **mine.learned)
+    with pytest.raises(InvalidConfig, match="learned="):
+        load(path, learned={"numeric": []})
+
+
+def test_other_categories_and_classes_are_other_data(tmp_path: Path) -> None:
+    mine = load(write(tmp_path / "table.csv"))
+    for changed in ("city", "answer"):
+        values = [f"{value}." if value else value for value in columns()[changed]]
+        other = load(write(tmp_path / "table.csv", **{changed: values}))
+        for name, source in mine.splits.items():
+            codes = source.gather(np.arange(len(source)))
+            again = other.splits[name].gather(np.arange(len(source)))
+            np.testing.assert_array_equal(
+                codes["inputs"]["categorical"], again["inputs"]["categorical"]
+            )
+            np.testing.assert_array_equal(codes["labels"], again["labels"])
+        assert other.fingerprint != mine.fingerprint
