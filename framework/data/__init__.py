@@ -14,6 +14,7 @@ from framework.data.doors import (
     tfds,
     tfds_text,
 )
+from framework.data.kept_tokenizer import KeptTokenizer
 from framework.data.loader import evaluation_batches, training_batches
 from framework.data.mixture import Joined, Mixture
 from framework.data.mixup import Mixup
@@ -48,6 +49,7 @@ __all__ = [
     "Identity",
     "Images",
     "Joined",
+    "KeptTokenizer",
     "Mixture",
     "Mixup",
     "PackedText",

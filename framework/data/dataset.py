@@ -21,7 +21,8 @@ class Data:
     columns, the classes. `categories` names the categories of each categorical column of a table;
     index 0 stands for a missing or unknown value, index i + 1 for the i-th name. `files` are
     texts that a run keeps, by their names: a tokenizer. `learned` are arguments (JSON values) with
-    which the same door reads other data just as these: their means, their columns.
+    which the same door reads other data just as these: their means, their columns; `file` in one
+    of them names one of `files`.
     """
 
     name: str

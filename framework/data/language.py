@@ -92,6 +92,7 @@ def language_data(
         augmentations=augmentations,
         workers=workers,
         files={TOKENIZER_FILE: made.tokenizer.json()},
+        learned={"tokenizer": {"_target_": "framework.data.KeptTokenizer", "file": TOKENIZER_FILE}},
     )
 
 

@@ -31,7 +31,7 @@ def rebuilt(
     settings = run_settings(directory)
     before = directory.read_json("data.json") or {}
     # Other data are read as the run's were: by their means and categories, not by their own.
-    learned = before.get("learned", {}) if data else {}
+    learned = _in(directory, before.get("learned", {})) if data else {}
     settings["data"] = {**settings["data"], **learned, **(data or {})}
     try:
         experiment = assemble(settings)
@@ -63,6 +63,16 @@ def run_settings(directory: RunDirectory) -> dict[str, Any]:
     own.pop("distributed", None)
     own.pop("data_schema", None)  # the run has kept one of its own
     return own
+
+
+def _in(directory: RunDirectory, learned: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, with files where the run keeps them."""
+    return {
+        name: {**value, "file": str(directory.path / value["file"])}
+        if isinstance(value, Mapping) and "file" in value
+        else value
+        for name, value in learned.items()
+    }
 
 
 def _single(mesh: Mapping[str, Any]) -> dict[str, Any]:

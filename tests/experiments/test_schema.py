@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.make import text_folder
 from tests.experiments.launch import Command, Ended, here
 
 SMALL = (
@@ -85,3 +86,24 @@ def test_a_schema_that_the_user_keeps(command: Command, people: Write) -> None:
     assert not Path("other").exists()
     ended = command(*SMALL, f"data.path={older}", "run.dir=other", "data_schema=none.json")
     assert "data_schema=none.json: expected a schema, as" in ended.err
+
+
+def test_other_text_is_read_by_the_runs_tokenizer(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tokenizers")
+    mine, other = text_folder(tmp_path / "mine"), text_folder(tmp_path / "other", seed=1)
+    words = (
+        "data=text", "data/tokenizer=bpe", "data.tokenizer.vocabulary_size=270",
+        "task=language_modeling",
+        "data.sequence_length=16", "data.batch_size=4", "model=transformer", "model.width=8",
+        "model.layers=1", "model.heads=1", "data.augmentations=[]", "checkpoint.metric=null",
+    )  # fmt: skip
+    ended = command(
+        *(word for word in SMALL if not word.startswith(("data", "model"))), *words,
+        f"data.path={mine}", "run.dir=run",
+    )  # fmt: skip
+    assert ended.code == 0, ended
+    ended = evaluate(capsys, "run=run", f"data.path={other}", "data.split=validation")
+    assert ended.code == 0, ended
+    assert Path("run/evaluation/validation-other/metrics.json").exists()

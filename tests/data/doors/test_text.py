@@ -6,7 +6,14 @@ import pytest
 
 import framework.data
 from framework.config import InvalidConfig
-from framework.data import BPE, Data, PackedText, tokenizer_from_json, training_batches
+from framework.data import (
+    BPE,
+    Data,
+    KeptTokenizer,
+    PackedText,
+    tokenizer_from_json,
+    training_batches,
+)
 from framework.data import cache as kept
 from framework.spec import Field, Labels
 from tests.data.make import text_folder
@@ -194,3 +201,18 @@ def test_shakespeare(shared_data: Path) -> None:
     assert sum(len(source.offsets) for source in sources) == 42
     for source in sources:
         assert source.packing.lengths.sum() > 0.999 * 256 * len(source)
+
+
+def test_other_text_is_read_by_the_tokenizer_of_this(folder: Path, tmp_path: Path) -> None:
+    mine = load(folder, tokenizer=BPE(270))
+    (tmp_path / "tokenizer.json").write_text(mine.files["tokenizer.json"])
+    assert mine.learned["tokenizer"]["file"] == "tokenizer.json"
+    other = text_folder(tmp_path / "other", seed=1)
+    read = load(other, tokenizer=KeptTokenizer(str(tmp_path / "tokenizer.json")))
+    assert read.files == mine.files
+    assert load(other, tokenizer=BPE(270)).files != mine.files
+    assert set.union(*(texts(read, split) for split in read.splits)) == contents(other)
+    with pytest.raises(
+        InvalidConfig, match=r"file=.*expected the tokenizer.json of a run; No such"
+    ):
+        load(other, tokenizer=KeptTokenizer(str(tmp_path / "gone.json")))
