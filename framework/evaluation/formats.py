@@ -62,6 +62,11 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def some(found: float, noun: str) -> str:
+    """`1 slice`, `2,000 slices`."""
+    return f"{count(found)} {noun}{'' if found == 1 else 's'}"
+
+
 def size(byte_count: float) -> str:
     """Bytes in the unit that leaves one to three digits before the point."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):

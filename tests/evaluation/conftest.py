@@ -1,5 +1,9 @@
+import json
+import shutil
+
 import pytest
 
+from tests.evaluation.examined_run import examined, quality_found
 from tests.evaluation.fake_run import (
     CLOTHES,
     class_predictions,
@@ -61,6 +65,26 @@ def fake_run(tmp_path_factory):
     def of(kind):
         if kind not in made:
             made[kind] = MAKERS[kind](tmp_path_factory.mktemp("runs") / kind)
+        return made[kind]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def examined_run(fake_run, tmp_path_factory):
+    """`examined_run(kind)`: the same with an analysis, and data that were checked."""
+    made = {}
+
+    def of(kind):
+        if kind not in made:
+            run = tmp_path_factory.mktemp("examined") / kind
+            shutil.copytree(fake_run(kind), run)
+            examined(run / "evaluation" / "test", moved=1.0)
+            (run / "data_quality").mkdir()
+            pictured = json.loads((run / "evaluation" / "test" / "mistakes.json").read_text())
+            found = quality_found(pictured[0]["picture"])
+            (run / "data_quality" / "quality.json").write_text(json.dumps(found))
+            made[kind] = run
         return made[kind]
 
     return of

@@ -5,6 +5,7 @@ from framework.evaluation import Evaluation, read_evaluation
 from framework.evaluation.narrative import headline
 from framework.spec import Labels
 from framework.stats import classification_metrics, regression_metrics
+from tests.evaluation.examined_run import drift, estimate, feature, one_slice
 
 
 def told_of_classes(p, labels):
@@ -54,3 +55,29 @@ def test_every_kind_has_a_headline(fake_run):
     for kind, words in (("multi_label", "labels are right"), ("number", "explains")):
         evaluation, labels, _ = read_evaluation(fake_run(kind) / "evaluation" / "test")
         assert words in headline(evaluation, labels)[0]
+
+
+def test_an_analysis_gives_the_interval_the_slices_and_the_drift():
+    analysis = {
+        "estimates": {
+            "accuracy": estimate(0.6, 0.23, 0.88, 5),
+            "expected_calibration_error": estimate(0.3, 0.1, 0.4, 5, under_calibration=0.2),
+        },
+        "slices": [one_slice("sex=2", "worse", 0.5)],
+        "drift": drift(feature("age", "minor", 0.2), verdict="minor"),
+    }
+    p, labels = np.eye(3)[[0, 0, 0, 1, 2]], np.array([0, 1, 1, 1, 2])
+    metrics = {**classification_metrics(p, labels, ("cat", "dog", "owl")), "accuracy": 0.6}
+    arrays = {"probabilities": p, "labels": labels, "index": np.arange(5)}
+    told = headline(
+        Evaluation("test", metrics, arrays), Labels("class", ("cat", "dog", "owl")), analysis
+    )
+    assert told[0] == "On 5 test examples it is right 60.0% of the time (23.0 to 88.0%)."
+    assert "it is not calibrated, by 10.0 to 40.0 points" in told[2]
+    assert "worse than on the rest on sex=2" in told[3]
+    assert told[4].startswith("Minor drift")
+
+
+def test_an_empty_analysis_changes_nothing(fake_run):
+    evaluation, labels, _ = read_evaluation(fake_run("class") / "evaluation" / "test")
+    assert headline(evaluation, labels, {}) == headline(evaluation, labels)

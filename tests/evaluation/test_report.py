@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import re
 import shutil
@@ -11,16 +12,18 @@ import pytest
 from framework.evaluation import write_report
 from tests.evaluation.fake_run import CLOTHES, class_predictions, image_spec, write_run
 
-KINDS = ("class", "many", "two", "multi_label", "number", "bare")
+KINDS = ("class", "many", "two", "multi_label", "number", "bare", "examined class",
+         "examined many", "examined multi_label", "examined number")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def page(fake_run):
+def page(fake_run, examined_run):
     made = {}
 
     def of(kind):
         if kind not in made:
-            made[kind] = write_report(fake_run(kind)).read_text(encoding="utf-8")
+            run = examined_run(kind[9:]) if kind.startswith("examined ") else fake_run(kind)
+            made[kind] = write_report(run).read_text(encoding="utf-8")
         return made[kind]
 
     return of
@@ -58,7 +61,59 @@ def test_what_a_person_looks_for_is_there(page):
     assert text.count("data:image/png;base64,") == 24
 
 
+def test_an_analysis_is_shown(page):
+    text = unescape(page("examined class")).replace("\u00a0", " ")
+    for words in (
+        "a calibrated model would read", "Is its confidence to be trusted?", "95% interval",
+        "Answering only the surest 80.1%", "Calibrated afterwards", "Sets that hold the true class",
+        "Where it does worse", "Demographic parity over sex", "not enough data",
+        "Have the data moved?", "Major drift from the training data", "Had there been no labels",
+        "Two-sample tests", "What it would take to break it", "where 5% are promised",
+        "Are the data sound?", "labelled Bag", "embedding 0",
+    ):  # fmt: skip
+        assert words.lower() in text.lower(), words
+
+
+def test_a_run_without_an_analysis_is_not_asked_for_one(page):
+    text = page("class")
+    assert "Have the data moved?" not in text
+    assert "95% interval</" not in text
+    assert "Does confidence come true?" in text
+
+
+@pytest.mark.parametrize("kind", ["class", "many", "multi_label", "number"])
+def test_every_number_of_the_analysis_that_is_shown_is_in_its_file(page, examined_run, kind):
+    folder = examined_run(kind) / "evaluation" / "test"
+    analysis = json.loads((folder / "analysis.json").read_text())
+    text = re.sub(r"<svg.*?</svg>|<style.*?</style>", "", page(f"examined {kind}"), flags=re.S)
+    cells = []
+    for name in ("slices", "drift", "shift"):
+        start = text.index(f'<section id="{name}-test">')
+        part = text[start : text.index("</section>", start)]
+        cells += re.findall(r"<(?:td|small)[^>]*>([^<]*)<", part)
+    known = [abs(v) for v in leaves(analysis)]
+    read = [token for cell in cells for token in re.findall(r"[\d,]*\.?\d+(?:e-\d+)?", cell)]
+    assert len(read) > 100
+    for token in read:
+        shown = float(token.replace(",", ""))
+        digits = len(token.partition("e")[0].partition(".")[2])
+        exponent = int(token.partition("e")[2] or 0)
+        near = 0.51 * 10.0 ** (exponent - digits)
+        assert any(
+            abs(v - shown) <= near or abs(100 * v - shown) <= near for v in known
+        ), token  # fmt: skip
+
+
+def leaves(value):
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from leaves(part)
+    elif isinstance(value, int | float) and math.isfinite(value):
+        yield value
+
+
 def test_text_of_the_users_is_text(page):
+    assert "&lt;b&gt;Coat" in page("examined class")
     assert "/data/&lt;fashion&gt;" in page("class")
     assert "&lt;script&gt;alert(1)" in page("multi_label")
 
@@ -168,7 +223,9 @@ def looked_at(chromium, text, folder, width, dark):
     [
         ("class", 390, True), ("class", 1440, False), ("many", 390, False), ("two", 390, True),
         ("multi_label", 390, False), ("number", 390, True), ("number", 1440, False),
-        ("bare", 390, False),
+        ("bare", 390, False), ("examined class", 390, False), ("examined class", 1440, True),
+        ("examined many", 390, True), ("examined multi_label", 1440, False),
+        ("examined number", 390, False),
     ],
 )  # fmt: skip
 def test_a_browser_shows_it_on_a_phone_and_on_a_desk(chromium, page, tmp_path, kind, width, dark):

@@ -39,7 +39,9 @@ def test_it_finds_what_the_training_found(run: Path, evaluate) -> None:  # type:
         expected = dict(arrays)
     ended = evaluate(f"run={run}")
     assert ended.code == 0, ended
-    assert json.loads((folder / "metrics.json").read_text()) == pytest.approx(before)
+    after = json.loads((folder / "metrics.json").read_text())
+    assert {name: after[name] for name in before} == pytest.approx(before)
+    assert (run / "model_card.md").exists()
     with np.load(folder / "predictions.npz") as arrays:
         np.testing.assert_allclose(arrays["probabilities"], expected["probabilities"], atol=1e-6)
         np.testing.assert_array_equal(arrays["index"], expected["index"])

@@ -15,7 +15,7 @@ from tests.tracking.wandb_records import history, records
 EVALUATION = {
     "analysis.json",
     "metrics.json", "predictions.npz", "details.json", "mistakes.json", "mistakes.png",
-    "confusion.png", "reliability.png",
+    "confusion.png", "reliability.png", "risk_coverage.png", "drift.png",
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_the_run_directory_has_its_files(whole: tuple[Path, Ended]) -> None:
         "config.yaml", "overrides.yaml", "environment.json", "data.json", "model.json",
         "summary.json", "program.json", "checkpoints", "events", "wandb", "metrics.jsonl",
         "evaluation", "report.html", "attempts", "calibration.json", "reference_profile",
-        "schema.json",
+        "schema.json", "model_card.md",
     }  # fmt: skip
     assert {path.name for path in (run / "evaluation" / "test").iterdir()} == EVALUATION
     # Nothing is written beside the run, and its own directory is named as it was given.

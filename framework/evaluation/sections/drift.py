@@ -11,6 +11,7 @@ from framework.evaluation.formats import (
     probability,
     rate,
     share,
+    some,
     span,
     value,
 )
@@ -52,7 +53,7 @@ def drift(analysis: Mapping[str, Any], names: Sequence[str]) -> Block | None:
 def verdict_sentence(found: Mapping[str, Any]) -> str:
     """The verdict, and the features that moved most."""
     features, alarms = found["features"], found["alarms"]
-    of = f"of {count(len(features))} features"
+    of = f"of {some(len(features), 'feature')}"
     if found["verdict"] == "not enough data":
         return "There are not enough data to say whether they have moved."
     if not alarms:

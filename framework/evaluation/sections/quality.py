@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from framework.evaluation.formats import count, number, share
+from framework.evaluation.formats import count, number, share, some
 from framework.evaluation.sections.pieces import Block, Cell, Exhibit, Gallery, Row, Table
 
 _SHOWN = 12
@@ -23,14 +23,10 @@ def quality(found: Mapping[str, Any] | None) -> Block | None:
 def quality_sentences(found: Mapping[str, Any]) -> Iterator[str]:
     """Copies, suspect labels and anomalies, or why they were not judged."""
     copies, labels, far = found["duplicates"], found["label_errors"], found["anomalies"]
+    several = copies["groups_with_several_labels"]
     yield (
-        f"{count(copies['equal'])} of {count(copies['examples'])} examples repeat an earlier one"
-        + (
-            f"; {count(copies['groups_with_several_labels'])} groups of equal ones have more than "
-            "one label."
-            if copies["groups_with_several_labels"]
-            else "."
-        )
+        f"{count(copies['equal'])} of {some(copies['examples'], 'example')} repeat an earlier one"
+        + (f"; equal ones have different labels in {some(several, 'group')}." if several else ".")
     )
     if "unknown" in labels:
         yield f"Labels were not judged: {labels['unknown']}."
@@ -43,7 +39,7 @@ def quality_sentences(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"Anomalies were not judged: {far['unknown']}."
     else:
         yield (
-            f"{count(far['beyond'])} examples lie farther than {number(far['threshold'])} from "
+            f"{some(far['beyond'], 'example')} lie farther than {number(far['threshold'])} from "
             f"their {count(far['neighbours'])} nearest in {far['measured_in']}, where half lie "
             f"within {number(far['median'])}."
         )

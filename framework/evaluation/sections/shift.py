@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from framework.evaluation.formats import count, decimals, rate, share, span, title, value
+from framework.evaluation.formats import count, decimals, rate, share, some, span, title, value
 from framework.evaluation.sections.pieces import Block, Cell, Panel, Row, Table, identifier
 from framework.stats import proportion
 
@@ -72,10 +72,10 @@ def warning_sentences(shifts: Mapping[str, Any], accuracy: Mapping[str, Any] | N
         if any(_below(a, accuracy) for a in numbers.get("accuracy", ())[1:])
     }
     if not harmed:
-        return [f"None of {count(len(shifts))} shifts brings the accuracy below its interval."]
+        return [f"None of {some(len(shifts), 'shift')} brings the accuracy below its interval."]
     warned = sum(any(shifts[name]["alarms"][1 : at + 1]) for name, at in harmed.items())
     return [
-        f"Of {count(len(shifts))} shifts {count(len(harmed))} bring the accuracy below its "
+        f"Of {some(len(shifts), 'shift')} {count(len(harmed))} bring the accuracy below its "
         f"interval ({share(accuracy['low'])}); in {count(warned)} of them drift is alarmed at that "
         "strength or before."
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from framework.evaluation.formats import chance, count, points, rate, span, value
+from framework.evaluation.formats import chance, count, points, rate, some, span, value
 from framework.evaluation.sections.pieces import Block, Cell, Row, Table, Tone, identifier, whisker
 
 _NAMED = 3  # slices that sentences name
@@ -40,7 +40,7 @@ def standing_sentence(found: Sequence[Mapping[str, Any]]) -> str:
     """Which slices are worse than the rest, or that none can be told to be."""
     worse = [one for one in found if one["standing"] == "worse"]
     unknown = sum(one["standing"] == "not enough data" for one in found)
-    looked = f"{count(len(found))} slice{'s' * (len(found) != 1)} looked at"
+    looked = f"{some(len(found), 'slice')} looked at"
     few = f" ({count(unknown)} of too few examples to judge)" if unknown else ""
     if not worse:
         return f"Of {looked}{few}, none can be told to be worse than the rest."
