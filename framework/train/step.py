@@ -11,7 +11,7 @@ from flax import nnx
 from framework.models.embedding import with_embedding
 from framework.models.network import Network
 from framework.parallel import Precision, cast
-from framework.train.guard import BAD_STEPS, FROZEN
+from framework.train.guard import BAD_STEPS, FROZEN, Guard
 from framework.train.state import TrainState, Values
 
 Batch = dict[str, Any]
@@ -34,20 +34,26 @@ def make_step(network: Network, precision: Precision, *, steps: int, accumulate:
         factor = state.values.schedule(state.step, steps)
         transformation = optimizer.transformation(factor, state.params, axes)
         updates, opt_state = transformation.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
         metrics |= {
             "learning_rate": optimizer.learning_rate * factor,
             "gradient_norm": optax.tree.norm(grads),
-            "parameter_norm": optax.tree.norm(params),
         }
-        made = state.replace(  # type: ignore[attr-defined]
-            step=state.step + 1,
+        guard, held = _judged(state, metrics)
+        params = _kept(held, state.params, optax.apply_updates(state.params, updates))
+        # Of what is kept, not of what was made: else XLA makes the update twice.
+        metrics |= {"parameter_norm": optax.tree.norm(params)}
+        step = state.step + 1
+        if guard is not None and state.guard is not None:
+            step = jnp.where(guard.frozen, state.step, step)
+            metrics |= {BAD_STEPS: guard.count, FROZEN: state.guard.frozen}
+        return state.replace(  # type: ignore[attr-defined]
+            step=step,
             params=params,
-            model_state=model_state,
-            opt_state=opt_state,
-            average=_averaged(state, params),
-        )
-        return _guarded(state, made, metrics)
+            model_state=_kept(held, state.model_state, model_state),
+            opt_state=_kept(held, state.opt_state, opt_state),
+            average=_kept(held, state.average, _averaged(state, params)),
+            guard=guard,
+        ), metrics
 
     return step
 
@@ -118,16 +124,19 @@ def make_gradients(
     return gradients
 
 
-def _guarded(before: TrainState, made: TrainState, metrics: Metrics) -> tuple[TrainState, Metrics]:
-    """The step that was made, or where it is a bad one the state of before."""
-    options = before.values.bad_steps
-    if options is None or before.guard is None:
-        return made, metrics
-    guard, held = before.guard.judge(options, metrics["loss"], metrics["gradient_norm"])
-    kept: TrainState = jax.tree.map(lambda old, new: jnp.where(held, old, new), before, made)
-    metrics |= {BAD_STEPS: guard.count, FROZEN: before.guard.frozen}
-    step = jnp.where(guard.frozen, before.step, made.step)
-    return kept.replace(step=step, guard=guard), metrics  # type: ignore[attr-defined]
+def _judged(state: TrainState, metrics: Metrics) -> tuple[Guard | None, jax.Array | None]:
+    """What is known of bad steps after this one, and whether it is not to be made."""
+    options = state.values.bad_steps
+    if options is None or state.guard is None:
+        return None, None
+    return state.guard.judge(options, metrics["loss"], metrics["gradient_norm"])
+
+
+def _kept(held: jax.Array | None, old: Any, new: Any) -> Any:
+    """The old arrays where the step is held back."""
+    if held is None:
+        return new
+    return jax.tree.map(lambda before, after: jnp.where(held, before, after), old, new)
 
 
 def make_predict(
