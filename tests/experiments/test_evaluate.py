@@ -60,6 +60,10 @@ def test_another_checkpoint_has_a_folder_of_its_own(run: Path, evaluate) -> None
         (("data.split=tset",), "data.split=tset: expected one of train, validation, test; did"),
         (("step=7",), "step=7: expected one of 20, 40, latest or best"),
         (("step=-1",), "step=-1"),
+        (
+            ("evaluation.analysis.slices=[labl]",),
+            "evaluation.analysis.slices.0=labl: expected a column",
+        ),
     ],
 )
 def test_mistakes_are_lines(run: Path, evaluate, words: tuple[str, ...], said: str) -> None:  # type: ignore[no-untyped-def]
@@ -73,3 +77,18 @@ def test_a_directory_without_a_run(tmp_path: Path, evaluate) -> None:  # type: i
     ended = evaluate(f"run={tmp_path}")
     assert ended.code == 2
     assert "expected a run directory" in ended.err
+
+
+def test_what_is_asked_for_is_found_out(run: Path, evaluate) -> None:  # type: ignore[no-untyped-def]
+    words = ("evaluation=full", "evaluation.analysis.slices=[label]", "data.other=validation",
+             "evaluation.analysis.shift_resamples=3", "evaluation.analysis.shift_examples=40",
+             "evaluation.analysis.resamples=50")  # fmt: skip
+    ended = evaluate(f"run={run}", *words)
+    assert ended.code == 0, ended
+    folder = run / "evaluation" / "test"
+    analysis = json.loads((folder / "analysis.json").read_text())
+    # The run kept no profile, as nothing was analysed at its end.
+    assert analysis["not_measured"] == {"drift": "the run kept no reference profile"}
+    numbers = json.loads((folder / "metrics.json").read_text())
+    assert numbers["accuracy/low"] < numbers["accuracy"] < numbers["accuracy/high"]
+    assert numbers["slice/label=3/accuracy"] >= 0
