@@ -26,7 +26,7 @@ def analysis_figures(analysis: Mapping[str, Any]) -> dict[str, "Figure"]:
     """By name, those that the analysis has something for."""
     figures = {}
     abstaining = analysis.get("abstaining") or {}
-    if "coverage" in abstaining:
+    if abstaining.get("coverage"):
         figures["risk_coverage"] = risk_coverage_figure(abstaining["coverage"], abstaining["risk"])
     if analysis.get("slices"):
         figures["slices"] = slices_figure(analysis["slices"])

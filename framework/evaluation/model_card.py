@@ -208,7 +208,7 @@ def _calibration(analysis: Mapping[str, Any]) -> list[str]:
     if "temperature" in analysis:
         told = formats.number(analysis["temperature"])
         said.append(f"The temperature that fits best, on the data kept for calibration, is {told}.")
-    if "coverage" in (analysis.get("abstaining") or {}):
+    if (analysis.get("abstaining") or {}).get("coverage"):
         said.append(answered(analysis["abstaining"]))
     return said
 

@@ -79,7 +79,7 @@ def _values(name: str, batch: Batch, spec: Spec, columns: Columns) -> np.ndarray
         return columns[name]
     if "." in name:
         return _called(name, batch)
-    expected = f"a column ({', '.join(list(columns)[:20])}), label or a function's full name"
+    expected = "a column, label or a function's full name"
     raise InvalidConfig(Problem("", name, expected, nearest(name, [*columns, LABEL])))
 
 

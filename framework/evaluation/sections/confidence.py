@@ -33,7 +33,7 @@ def confidence(evaluation: Evaluation, labels: Labels, analysis: Mapping[str, An
     split, level = evaluation.split, analysis.get("level", 0.95)
     abstaining = analysis.get("abstaining") or {}
     figures = [_reliability(table, split, _UNIT[labels.kind], level)]
-    if "coverage" in abstaining:
+    if abstaining.get("coverage"):
         figures.append(_abstaining(abstaining, split))
     tables = [*_recalibration(analysis), *_sets(analysis)]
     said = calibration_sentences(analysis)
