@@ -35,7 +35,7 @@ class InvalidConfig(Exception):  # noqa: N818
     def under(self, prefix: str) -> "InvalidConfig":
         """The same problems with `prefix` before each key."""
         return InvalidConfig(
-            *(replace(p, key=f"{prefix}.{p.key}" if prefix else p.key) for p in self.problems)
+            *(replace(p, key=".".join(filter(None, (prefix, p.key)))) for p in self.problems)
         )
 
 
