@@ -11,6 +11,7 @@ from framework.evaluation.formats import title
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FIGURES = ("risk_coverage", "slices", "drift", "shift")
 _MOST = 20  # rows of a figure
 _SHIFT_ROWS = {
     "accuracy": "accuracy",
@@ -23,7 +24,7 @@ _COLUMNS = 8
 
 
 def analysis_figures(analysis: Mapping[str, Any]) -> dict[str, "Figure"]:
-    """By name, those that the analysis has something for."""
+    """By name, those of `FIGURES` that the analysis has something for."""
     figures = {}
     abstaining = analysis.get("abstaining") or {}
     if abstaining.get("coverage"):

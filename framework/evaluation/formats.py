@@ -142,8 +142,9 @@ def value(name: str, found: float | None) -> str:
 
 
 def points(found: float) -> str:
-    """A difference of two shares, in percentage points."""
-    return f"{100 * found:.1f} points"
+    """A difference of two shares, in percentage points; a small one with two decimals."""
+    digits = 2 if 0 < abs(found) < 0.0005 else 1
+    return f"{100 * found:.{digits}f} points"
 
 
 def chance(p_value: float | None) -> str:

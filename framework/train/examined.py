@@ -9,7 +9,7 @@ import numpy as np
 
 from framework.data import Source
 from framework.evaluation import Evaluation, track_evaluation, write_evaluation
-from framework.evaluation.analysis_figures import analysis_figures
+from framework.evaluation.analysis_figures import FIGURES, analysis_figures
 from framework.evaluation.canvas import as_image
 from framework.evaluation.options import Analysis
 from framework.evaluation.record import ANALYSIS, write_picture
@@ -32,18 +32,26 @@ def write_examined(
     plain = without_embedding(found)
     data = predictor.data
     if options.depth == "none":
+        _forget(folder)
         write_evaluation(folder, plain, data.spec, data.splits[split].gather)
         return plain
     analysis = examine(found, split, predictor, grounds, options, others)
     numbers = flat_numbers(analysis)
     more = {name: value for name, value in numbers.items() if "/" not in name}
     shown = replace(plain, metrics={**plain.metrics, **more})
+    _forget(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / ANALYSIS, json.dumps(analysis, indent=1, allow_nan=False) + "\n")
     for name, figure in analysis_figures(analysis).items():
         write_picture(folder / f"{name}.png", as_image(figure))
     write_evaluation(folder, shown, data.spec, data.splits[split].gather, numbers)
     return shown
+
+
+def _forget(folder: Path) -> None:
+    """Removes what an earlier look of another depth left there."""
+    for name in (ANALYSIS, *(f"{figure}.png" for figure in FIGURES)):
+        (folder / name).unlink(missing_ok=True)
 
 
 def track_examined(tracker: Tracker, step: int, shown: Evaluation, folder: Path) -> None:

@@ -54,6 +54,16 @@ def test_another_checkpoint_has_a_folder_of_its_own(run: Path, evaluate) -> None
     assert "validation-step-20" in (run / "report.html").read_text()
 
 
+def test_a_shallower_look_leaves_nothing_of_the_deeper_one(run: Path, evaluate) -> None:  # type: ignore[no-untyped-def]
+    folder = run / "evaluation" / "validation"
+    deep = {"analysis.json", "slices.png", "risk_coverage.png"}
+    words = (f"run={run}", "data.split=validation")
+    assert evaluate(*words, "evaluation.analysis.slices=[label]").code == 0
+    assert deep <= {path.name for path in folder.iterdir()}
+    assert evaluate(*words, "evaluation.analysis.depth=none").code == 0
+    assert not deep & {path.name for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

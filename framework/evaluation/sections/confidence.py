@@ -97,7 +97,8 @@ def _reliability(table: ReliabilityTable, split: str, unit: str, level: float) -
         as_svg(figure, identifier("reliability", split), "Reliability diagram"),
         f"How much of each bin came true, with its {rate(level)} interval. The grey band is "
         "where a calibrated model would lie nearly always; orange bins are outside of it. Below, "
-        f"how often each confidence occurs, per {unit}.",
+        f"how often each confidence occurs, per {unit}."
+        + (" The tokens are taken as independent." if unit == "token" else ""),
     )
 
 
