@@ -53,7 +53,7 @@ COPYING = {
 }
 CONCLUDING = {
     "the-last-evaluation": "framework.train.conclude:conclude before 1",
-    "writing-it": "framework.train.conclude:write_evaluation after 1",
+    "writing-it": "framework.train.conclude:write_examined after 1",
     "the-report": "framework.train.conclude:write_report before 1",
     "the-report-written": "framework.train.conclude:write_report after 1",
     "complete": "framework.train.conclude:say_where before 1",
