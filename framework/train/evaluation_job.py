@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from rich.console import Console
 
 from framework.config import FolderPath, InvalidConfig, Problem, nearest
-from framework.data import Source
+from framework.data import Data, Joined, Source
 from framework.evaluation import print_metrics, write_model_card, write_report
 from framework.evaluation.options import Analysis
 from framework.parallel import build_mesh
@@ -29,13 +29,15 @@ from framework.train.run import configure_jax
 from framework.train.state import as_arrays
 from framework.train.trained import Trained, Which, open_run
 
+ALL = "all"
+
 
 @dataclass(frozen=True)
 class JobData:
     """What to evaluate on.
 
     Attributes:
-        split: of the run's data, or of the data at `path`.
+        split: of the run's data, or of the data at `path`; `all`: every example.
         path: other data of the same kind.
         other: a split, or the path of data, that the shift suite mixes in by and by: another
             author, a later year.
@@ -72,6 +74,7 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
     say = partial(console.print, markup=False)
     options = job.evaluation.analysis
     experiment, directory = rebuilt(job.run, say, _path(job.data.path))
+    experiment = replace(experiment, data=_with_all(experiment.data))
     _check(experiment, job.data.split, options)
     others = _others(job, experiment, say)
     tell_departures(directory, experiment.data, job.data.split, say)
@@ -140,6 +143,12 @@ def _check(experiment: Experiment, split: str, options: Analysis) -> None:
     problems = slices_exist(experiment.data, options.slices, split)
     if problems:
         raise InvalidConfig(*problems)
+
+
+def _with_all(data: Data) -> Data:
+    """The data with a split of all examples, which other data may have no splits for."""
+    parts = {name: source for name, source in data.splits.items() if len(source)}
+    return replace(data, splits={ALL: Joined(parts), **data.splits})
 
 
 def _others(job: EvaluationJob, experiment: Experiment, say: Say) -> dict[str, Source]:

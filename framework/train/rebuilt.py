@@ -39,7 +39,8 @@ def rebuilt(
         try:
             experiment = assemble(settings | {"mesh": _single(settings["mesh"])})
         except InvalidConfig:
-            raise error.under(f"{run}/config.yaml") from None
+            # Of other data it is what the command says, not what the run's record does.
+            raise (error if data else error.under(f"{run}/config.yaml")) from None
         say("On one device, as the run's mesh does not fit these: numbers differ by rounding.")
     if not data and before.get("fingerprint") not in (None, experiment.data.fingerprint):
         say("The data have changed since: the batches are not those of the run.")

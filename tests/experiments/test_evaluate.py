@@ -64,10 +64,20 @@ def test_a_shallower_look_leaves_nothing_of_the_deeper_one(run: Path, evaluate) 
     assert not deep & {path.name for path in folder.iterdir()}
 
 
+def test_all_examples_may_be_asked_for(run: Path, evaluate) -> None:  # type: ignore[no-untyped-def]
+    ended = evaluate(f"run={run}", "data.split=all", "evaluation.analysis.depth=none")
+    assert ended.code == 0, ended
+    numbers = json.loads((run / "evaluation" / "all" / "metrics.json").read_text())
+    assert numbers["examples"] == 1797
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("data.split=tset",), "data.split=tset: expected one of train, validation, test; did"),
+        (
+            ("data.split=tset",),
+            "data.split=tset: expected one of all, train, validation, test",
+        ),
         (("step=7",), "step=7: expected one of 20, 40, latest or best"),
         (("step=-1",), "step=-1"),
         (
