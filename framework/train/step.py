@@ -42,12 +42,12 @@ def make_step(network: Network, precision: Precision, *, steps: int, accumulate:
         params = _kept(held, state.params, optax.apply_updates(state.params, updates))
         # Of what is kept, not of what was made: else XLA makes the update twice.
         metrics |= {"parameter_norm": optax.tree.norm(params)}
-        step = state.step + 1
+        number = state.step + 1
         if guard is not None and state.guard is not None:
-            step = jnp.where(guard.frozen, state.step, step)
+            number = jnp.where(guard.frozen, state.step, number)
             metrics |= {BAD_STEPS: guard.count, FROZEN: state.guard.frozen}
         return state.replace(  # type: ignore[attr-defined]
-            step=step,
+            step=number,
             params=params,
             model_state=_kept(held, state.model_state, model_state),
             opt_state=_kept(held, state.opt_state, opt_state),
