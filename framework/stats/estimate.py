@@ -4,6 +4,9 @@ import math
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -45,12 +48,20 @@ def proportion(successes: float, n: int, level: float = 0.95) -> Estimate:
         raise ValueError(f"{successes} successes of {n}")
     if n == 0:
         return Estimate(math.nan, math.nan, math.nan, 0)
-    p, z = successes / n, NormalDist().inv_cdf((1 + level) / 2)
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == n else min(1.0, centre + half)
-    return Estimate(p, low, high, n)
+    low, high = wilson(successes / n, n, NormalDist().inv_cdf((1 + level) / 2))
+    return Estimate(successes / n, float(low), float(high), n)
+
+
+def wilson(p: ArrayLike, n: ArrayLike, z: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both ends of the interval of `proportion`, of shares `p` of `n` > 0; z normal deviations
+    wide. Within [0, 1], and reaching the ends where the share does.
+    """
+    share, count = np.asarray(p, np.float64), np.asarray(n, np.float64)
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count**2)) / (1 + z * z / count)
+    low = np.where(share <= 0, 0.0, np.maximum(centre - half, 0.0))
+    high = np.where(share >= 1, 1.0, np.minimum(centre + half, 1.0))
+    return low, high
 
 
 def check_level(level: float) -> None:

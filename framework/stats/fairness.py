@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from framework.stats.estimate import check_level
+from framework.stats.estimate import check_level, wilson
 
 ENOUGH = 30
 """Examples below which a group's share is not compared."""
@@ -168,7 +168,7 @@ def _largest(shares: Shares, names: tuple[str, ...], level: float, seed: int) ->
     for what, part, whole, enough in compared:
         kept = np.flatnonzero(enough)
         p = part[kept] / whole[kept]
-        below, above = _wilson(p, whole[kept], z)
+        below, above = wilson(p, whole[kept], z)
         difference = p[:, None] - p[None, :]
         under = np.sqrt((p - below)[:, None] ** 2 + (above - p)[None, :] ** 2)
         over = np.sqrt((above - p)[:, None] ** 2 + (p - below)[None, :] ** 2)
@@ -182,14 +182,6 @@ def _largest(shares: Shares, names: tuple[str, ...], level: float, seed: int) ->
     groups = int(max(each[3].sum() for each in compared))
     p_value = float((1 + (chance >= best - 1e-12).sum()) / (1 + len(chance)))
     return Gap(best, low, min(high, 1.0), float(chance.mean()), p_value, groups, between)
-
-
-def _wilson(
-    p: NDArray[np.float64], n: NDArray[np.int64], z: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(p * (1 - p) / n + z * z / (4.0 * n * n)) / (1 + z * z / n)
-    return np.maximum(centre - half, 0), np.minimum(centre + half, 1)
 
 
 def _without_difference(compared: list[Any], seed: int, draws: int = 2000) -> NDArray[np.float64]:

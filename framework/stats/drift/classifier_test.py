@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from framework.stats.drift.two_sample import PERMUTATIONS, samples
+from framework.stats.estimate import wilson
 from framework.stats.ranking import area_under_roc
 
 LARGEST = 2000
@@ -91,34 +92,15 @@ def classifier_two_sample_test(
     p_value = (1 + np.sum(accuracy[1:] >= accuracy[0] - 1e-12)) / (1 + permutations)
     wider = max(1.0, float(accuracy[1:].std()) / math.sqrt(0.25 / len(rows)))
     areas = [area_under_roc(logits[fold == f, 0], labels[fold == f, 0] > 0) for f in range(folds)]
+    low, high = wilson(accuracy[0], len(rows), float(ndtri((1 + level) / 2)) * wider)
     return ClassifierTest(
         float(accuracy[0]),
-        wilson_interval(float(accuracy[0]) * len(rows), len(rows), level, wider),
+        (float(low), float(high)),
         float(np.mean(areas)),
         float(p_value),
         smaller,
         level,
     )
-
-
-def wilson_interval(
-    right: float, rows: int, level: float = 0.95, wider: float = 1.0
-) -> tuple[float, float]:
-    """Wilson's score interval of a share (1927): it stays within [0, 1]. NaN without rows.
-
-    Args:
-        right: rows that count for the share.
-        rows: all of them.
-        level: of the interval.
-        wider: deviation of the share over that of independent rows.
-    """
-    if not rows:
-        return math.nan, math.nan
-    z = float(ndtri((1 + level) / 2)) * wider
-    share = right / rows
-    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = z / (1 + z * z / rows) * math.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def held_out_logits(
