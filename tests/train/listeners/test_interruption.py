@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,7 +28,15 @@ def test_a_signal_stops_the_loop_and_handlers_are_put_back(
     assert ("once more stops at once" in capfd.readouterr().err) == (number == signal.SIGINT)
 
 
-def test_a_second_ctrl_c_stops_at_once() -> None:
+@pytest.fixture
+def as_at_a_terminal() -> Iterator[None]:
+    """Ctrl-C as Python takes it, also where a shell began the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_ctrl_c_stops_at_once(as_at_a_terminal: None) -> None:
     own = loop()
     with interruptible(own, 25.0):
         os.kill(os.getpid(), signal.SIGINT)
