@@ -1,6 +1,5 @@
 """`experiments.run` that ends its process when the first step has finished; see startup.py."""
 
-import functools
 import os
 import sys
 from collections.abc import Callable
@@ -30,7 +29,12 @@ def main() -> int:
             from framework.train import run as _  # noqa: F401
 
             run = sys.modules["framework.train.run"]
-            run.train = functools.partial(run.train, listeners=[FirstStep()])
+            train = run.train
+
+            def watched_train(setting: Any, state: Any, start: int, own: Any, memory: Any) -> Any:
+                return train(setting, state, start, [*own, FirstStep()], memory)
+
+            run.train = watched_train
             return act(experiment, composed)
 
         return command(prepare, watched_act, *arguments)

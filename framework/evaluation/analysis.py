@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from framework.evaluation.evaluate import Evaluation
-from framework.evaluation.options import Analysis
 from framework.evaluation.outcomes import Outcomes, outcomes
 from framework.spec import Labels
 from framework.stats import (
@@ -26,6 +25,7 @@ from framework.stats import (
     score_estimates,
     selective_estimates,
 )
+from framework.stats.analysis import Analysis
 from framework.stats.fairness import (
     calibration_within_groups,
     count_table,

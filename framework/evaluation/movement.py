@@ -6,10 +6,10 @@ import numpy as np
 
 from framework.evaluation.columns import Columns
 from framework.evaluation.evaluate import Evaluation
-from framework.evaluation.options import Analysis
 from framework.evaluation.outcomes import outcomes
 from framework.evaluation.reference import EMBEDDING, Reference
 from framework.spec import Labels
+from framework.stats.analysis import Analysis
 from framework.stats.drift import (
     Categories,
     Drift,

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 
 from framework.evaluation.evaluate import Evaluation
-from framework.evaluation.options import Analysis
 from framework.evaluation.outcomes import outcomes
 from framework.spec import Labels
 from framework.stats import (
@@ -20,6 +19,7 @@ from framework.stats import (
     conformal_estimates,
     score_estimates,
 )
+from framework.stats.analysis import Analysis
 
 ENOUGH = 50
 """Examples below which nothing is fitted."""

@@ -14,9 +14,9 @@ from rich.console import Console
 from framework.config import FolderPath, InvalidConfig, Problem, nearest
 from framework.data import Data, Joined, Source
 from framework.evaluation import print_metrics, write_model_card, write_report
-from framework.evaluation.options import Analysis
 from framework.parallel import build_mesh
 from framework.run import RunDirectory
+from framework.stats.analysis import Analysis
 from framework.tracking import TrackerOptions, open_trackers
 from framework.train.examination import find_grounds, slices_exist
 from framework.train.examined import track_examined, write_examined

@@ -12,7 +12,6 @@ from framework.evaluation import Evaluation
 from framework.evaluation.analysis import abstaining, brier_decomposition, by_slice, estimates
 from framework.evaluation.columns import Columns, input_columns
 from framework.evaluation.movement import accuracy_without_labels, movement
-from framework.evaluation.options import Analysis
 from framework.evaluation.outcomes import outcomes
 from framework.evaluation.reference import EMBEDDING, FOLDER, Reference
 from framework.evaluation.remedies import prediction_sets, recalibration
@@ -20,6 +19,7 @@ from framework.evaluation.shift.suite import Bench, false_alarms, shift_suite
 from framework.evaluation.slicing import slice_values, slicings
 from framework.run import RunDirectory
 from framework.stats import TemperatureScaling
+from framework.stats.analysis import Analysis
 from framework.train.predictor import Predictor
 
 CALIBRATION = "calibration.json"

@@ -11,10 +11,10 @@ from framework.data import Source
 from framework.evaluation import Evaluation, track_evaluation, write_evaluation
 from framework.evaluation.analysis_figures import FIGURES, analysis_figures
 from framework.evaluation.canvas import as_image
-from framework.evaluation.options import Analysis
 from framework.evaluation.record import ANALYSIS, write_picture
 from framework.evaluation.track import track_analysis
 from framework.run import write_text
+from framework.stats.analysis import Analysis
 from framework.tracking import Tracker
 from framework.train.examination import Grounds, examine, flat_numbers, without_embedding
 from framework.train.predictor import Predictor

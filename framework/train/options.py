@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from framework.config import Fraction, NonNegativeInt, PositiveFloat, PositiveInt
-from framework.evaluation.options import Analysis
 from framework.stats import Direction
+from framework.stats.analysis import Analysis
 from framework.train.guard import BadSteps
 
 

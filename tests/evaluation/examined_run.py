@@ -9,10 +9,10 @@ import numpy as np
 from framework.evaluation import read_evaluation
 from framework.evaluation.analysis import abstaining, brier_decomposition, by_slice, estimates
 from framework.evaluation.movement import accuracy_without_labels, movement
-from framework.evaluation.options import Analysis
 from framework.evaluation.record import ANALYSIS
 from framework.evaluation.reference import EMBEDDING, Reference
 from framework.evaluation.remedies import prediction_sets, recalibration
+from framework.stats.analysis import Analysis
 from framework.stats.slices import Slicing
 
 OPTIONS = Analysis(depth="full", resamples=50)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from framework.data import ArraySource, Data
-from framework.evaluation.options import Analysis
 from framework.evaluation.reference import FOLDER, Reference
 from framework.parallel import build_mesh
 from framework.run import RunDirectory
 from framework.spec import Field, Labels, Spec
+from framework.stats.analysis import Analysis
 from framework.train.examination import (
     CALIBRATION,
     examine,

@@ -10,7 +10,6 @@ from framework.data import Source, Subset
 from framework.evaluation.columns import Columns
 from framework.evaluation.evaluate import Evaluation
 from framework.evaluation.movement import drift_of
-from framework.evaluation.options import Analysis
 from framework.evaluation.outcomes import outcomes
 from framework.evaluation.reference import EMBEDDING, Reference
 from framework.evaluation.shift.mixed import Mixed
@@ -23,6 +22,7 @@ from framework.evaluation.shift.shifts import (
 )
 from framework.spec import Labels, Spec
 from framework.stats import reliability_table
+from framework.stats.analysis import Analysis
 from framework.stats.drift import maximum_mean_discrepancy
 
 QUICK = 99  # permutations of a p-value that is only plotted

@@ -1,4 +1,4 @@
-"""How deep an evaluation looks."""
+"""How deep an evaluation looks; here, as a run reads it long before anything is evaluated."""
 
 from dataclasses import dataclass
 from typing import Literal
