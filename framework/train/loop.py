@@ -7,7 +7,7 @@ Events are methods that a listener may have: `on_step(moment)`, `on_eval(step, m
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -131,8 +131,3 @@ class Loop:
         self._in_flight.append(result)
         if len(self._in_flight) > IN_FLIGHT:
             jax.block_until_ready(self._in_flight.popleft())
-
-
-def cadence(values: Iterable[int | None]) -> list[int]:
-    """The given intervals without those that are off."""
-    return [value for value in values if value is not None]

@@ -263,10 +263,12 @@ def test_nothing_heavy_is_imported_before_it_is_needed(tmp_path):
         "import sys; from pathlib import Path\n"
         "from framework.checkpoint import Checkpoints, CheckpointOptions\n"
         f"checkpoints = Checkpoints(Path({str(tmp_path)!r}), CheckpointOptions())\n"
-        "assert checkpoints.restore_latest({}) is None\n"
-        "assert 'orbax' not in sys.modules\n"
+        "print(checkpoints.restore_latest({}), 'orbax' in sys.modules)\n"
         "checkpoints.warm_up()\n"
-        "assert 'orbax.checkpoint' in sys.modules\n"
+        "print('orbax.checkpoint' in sys.modules)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
+    said = subprocess.check_output(
+        [sys.executable, "-c", program], env=environment, text=True, timeout=120
+    )
+    assert said == "None False\nTrue\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.case import Case, NotHere, Workshop
+from tests.faults.case import Case, NotHere, Result, Workshop
 from tests.faults.cases import CASES
 
 
@@ -17,13 +17,13 @@ def chosen(tests: str) -> list[pytest.param]:
 
 @pytest.mark.parametrize("case", chosen("fast"))
 def test_a_broken_run_comes_to_the_same_bits(case: Case, workshop: Workshop) -> None:
-    play(case, workshop)
+    assert played(case, workshop).good
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("case", chosen("long"))
 def test_a_run_that_is_broken_at_length_does_too(case: Case, workshop: Workshop) -> None:
-    play(case, workshop)
+    assert played(case, workshop).good
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
@@ -31,8 +31,8 @@ def test_every_case_has_a_name_of_its_own() -> None:
     assert len(names) == len(set(names))
 
 
-def play(case: Case, workshop: Workshop) -> None:
+def played(case: Case, workshop: Workshop) -> Result:
     try:
-        assert workshop.play(case).good
+        return workshop.play(case)
     except NotHere as reason:
         pytest.skip(str(reason))

@@ -2,11 +2,8 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from framework.train.clock import Clock
-from framework.train.watchdog import Watchdog
 from tests.experiments.launch import ROOT, environment
 
 PROGRAM = """
@@ -16,21 +13,24 @@ from framework.train.clock import Clock
 from framework.train.watchdog import Watchdog
 
 def waits_for_ever():
-    time.sleep(60)
+    time.sleep({wait})
 
 clock = Clock()
-dog = Watchdog(0.4, clock, Path("stacks.txt"))
+dog = Watchdog({seconds}, clock, Path("stacks.txt"))
 with dog.watching(), clock.during("{category}"):
     for _ in range(6):
         time.sleep(0.2)
         dog.beat()
     print("alive", flush=True)
     waits_for_ever()
+    print("waited", flush=True)
 """
 
 
-def ended(folder: Path, category: str) -> "subprocess.CompletedProcess[str]":
-    program = PROGRAM.format(category=category)
+def ended(
+    folder: Path, category: str, seconds: float | None = 0.4, wait: float = 60.0
+) -> "subprocess.CompletedProcess[str]":
+    program = PROGRAM.format(category=category, seconds=seconds, wait=wait)
     return subprocess.run(
         [sys.executable, "-c", program], cwd=folder, env=environment(PYTHONPATH=str(ROOT)),
         capture_output=True, text=True, timeout=60, check=False,
@@ -50,14 +50,12 @@ def test_it_says_what_was_waited_for(tmp_path: Path) -> None:
     assert "no batch came" in ended(tmp_path, "data_wait").stderr
 
 
-def test_compiling_takes_as_long_as_it_takes() -> None:
-    clock = Clock()
-    dog = Watchdog(0.05, clock, Path("stacks.txt"))
-    with dog.watching(), clock.during("compile"):
-        time.sleep(0.3)
+def test_compiling_takes_as_long_as_it_takes(tmp_path: Path) -> None:
+    found = ended(tmp_path, "compile", wait=2.0)
+    assert (found.returncode, found.stdout) == (0, "alive\nwaited\n")
+    assert not (tmp_path / "stacks.txt").exists()
 
 
-def test_it_can_be_switched_off() -> None:
-    clock = Clock()
-    with Watchdog(None, clock, Path("stacks.txt")).watching(), clock.during("step"):
-        time.sleep(0.1)
+def test_it_can_be_switched_off(tmp_path: Path) -> None:
+    found = ended(tmp_path, "step", seconds=None, wait=2.0)
+    assert (found.returncode, found.stdout) == (0, "alive\nwaited\n")
