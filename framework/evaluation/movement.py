@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import numpy as np
-
 from framework.evaluation.columns import Columns
 from framework.evaluation.evaluate import Evaluation
 from framework.evaluation.outcomes import outcomes
 from framework.evaluation.reference import EMBEDDING, Reference
+from framework.evaluation.remedies import log_probabilities
 from framework.spec import Labels
+from framework.stats import TemperatureScaling
 from framework.stats.analysis import Analysis
 from framework.stats.drift import (
     Categories,
@@ -70,14 +70,9 @@ def accuracy_without_labels(
         return {}
     assert before.correct is not None
     threshold = confidence_threshold(before.confidence, before.correct)
-    cooled = _tempered(found.predictions["probabilities"], temperature).max(axis=1)
+    logs = log_probabilities(found.predictions["probabilities"])
+    cooled = TemperatureScaling(temperature).apply(logs).max(axis=1)
     return {
         "mean_confidence": confidence_accuracy(cooled, level).json(),
         "thresholded_confidence": thresholded_accuracy(now.confidence, threshold, level).json(),
     }
-
-
-def _tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    logs = np.log(np.clip(probabilities.astype(np.float64), 1e-12, None)) / temperature
-    shifted = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))

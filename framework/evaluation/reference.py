@@ -7,7 +7,7 @@ split, as a model is surer of what it was trained on.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,13 @@ class Reference:
         profiles: by split, `train` and `validation`.
         basis: in which embeddings become columns.
         sample: float32 [m, k], projected embeddings of the validation split.
+        step: of the weights that made the embeddings and predictions.
     """
 
     profiles: Mapping[str, Profile]
     basis: Basis
     sample: NDArray[np.float32]
+    step: int = 0
 
     @property
     def expected(self) -> Profile:
@@ -47,9 +49,11 @@ class Reference:
         return Profile({n: (train if is_input(n) else validation)[n] for n in train})
 
     def columns(self, inputs: Columns, found: Evaluation, labels: Labels) -> Columns:
-        """All columns [n] of evaluated examples, the same as those of the profiles."""
+        """Columns [n] of evaluated examples, the same as those of the profiles."""
         embedding = found.predictions[EMBEDDING]
-        return {**inputs, **self.basis.columns(embedding), **outcome_columns(found, labels)}
+        every = {**inputs, **self.basis.columns(embedding), **outcome_columns(found, labels)}
+        wanted = self.profiles["train"].tables if self.profiles else every
+        return {name: column for name, column in every.items() if name in wanted}
 
     def write(self, folder: Path) -> None:
         """`train.npz`, `validation.npz`, `embedding.npz` and `about.json`."""
@@ -62,7 +66,11 @@ class Reference:
         }  # fmt: skip
         with replaced(folder / "embedding.npz") as file:
             np.savez_compressed(file, **arrays)
-        about = {"splits": list(self.profiles), "columns": list(self.profiles["train"].tables)}
+        about = {
+            "step": self.step,
+            "splits": list(self.profiles),
+            "columns": list(self.profiles["train"].tables),
+        }
         write_text(folder / "about.json", json.dumps(about, indent=1) + "\n")
 
     @classmethod
@@ -71,13 +79,21 @@ class Reference:
         about = folder / "about.json"
         if not about.exists():
             return None
-        profiles = {}
-        for split in json.loads(about.read_text(encoding="utf-8"))["splits"]:
+        profiles, told = {}, json.loads(about.read_text(encoding="utf-8"))
+        for split in told["splits"]:
             with np.load(folder / f"{split}.npz") as arrays:
                 profiles[split] = Profile.from_arrays(dict(arrays))
         with np.load(folder / "embedding.npz") as arrays:
             basis = Basis(arrays["mean"], arrays["directions"])
-            return cls(profiles, basis, arrays["sample"])
+            return cls(profiles, basis, arrays["sample"], told["step"])
+
+    def of_inputs(self) -> "Reference":
+        """Of inputs and labels alone: other weights have other embeddings and confidences."""
+        profiles = {
+            split: Profile({n: t for n, t in profile.tables.items() if is_input(n) or n == "label"})
+            for split, profile in self.profiles.items()
+        }
+        return replace(self, profiles=profiles, sample=self.sample[:0])
 
     @classmethod
     def of(
@@ -86,6 +102,7 @@ class Reference:
         validation: tuple[Columns, Evaluation],
         labels: Labels,
         bins: int,
+        step: int,
     ) -> "Reference":
         """From the input columns and the embedded predictions of both splits."""
         embedded = train[1].predictions[EMBEDDING]
@@ -103,7 +120,7 @@ class Reference:
         profiles = {"train": frozen, "validation": frozen.count(columns["validation"])}
         projected = reference.basis.project(validation[1].predictions[EMBEDDING])
         rows = np.random.default_rng(0).permutation(len(projected))[:SAMPLE]
-        return cls(profiles, reference.basis, projected[np.sort(rows)])
+        return cls(profiles, reference.basis, projected[np.sort(rows)], step)
 
 
 def outcome_columns(found: Evaluation, labels: Labels) -> Columns:

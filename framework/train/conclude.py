@@ -36,12 +36,12 @@ def predictor_of(setting: Setting, state: TrainState) -> Predictor:
 def conclude(setting: Setting, outcome: Outcome) -> None:
     """Evaluates the final splits, records them, writes the report and says where to look."""
     step = outcome.step
-    state, source = _chosen_weights(setting, outcome.state, step)
+    state, used, source = _chosen_weights(setting, outcome.state, step)
     summary = {"step": step, "stopped": outcome.stopped, "weights": source}
     predictor = predictor_of(setting, state)
     options = setting.experiment.evaluation.analysis
     deep = options.depth != "none" and bool(setting.experiment.evaluation.final)
-    grounds = lay_grounds(predictor, options) if deep else None
+    grounds = lay_grounds(predictor, options, used) if deep else None
     found = [predictor(split, embed=deep) for split in setting.experiment.evaluation.final]
     by_first(lambda: _record(setting, step, predictor, grounds, found, summary))
 
@@ -53,7 +53,7 @@ def _record(
     """What the first process writes."""
     directory, console = setting.directory, setting.console
     if grounds is not None:
-        keep(grounds, directory)
+        keep(grounds, directory, setting.experiment.evaluation.analysis.calibration)
     results: dict[str, float] = {}
     for found in evaluations:
         options = setting.experiment.evaluation.analysis
@@ -82,15 +82,15 @@ def say_where(console: Console, directory: RunDirectory) -> None:
     console.print(f"Curves    tensorboard --logdir {shlex.quote(str(directory.path.parent))}")
 
 
-def _chosen_weights(setting: Setting, state: TrainState, step: int) -> tuple[TrainState, str]:
-    """The state to report: the last one or the best saved one, as configured."""
+def _chosen_weights(setting: Setting, state: TrainState, step: int) -> tuple[TrainState, int, str]:
+    """The state to report, its step, and which it is: the last or the best, as configured."""
     asked = setting.experiment.evaluation.weights == "best"
     best = by_first(setting.checkpoints.best) if asked else None
     if best is None or best == step:
-        return state, f"step {step}"
+        return state, step, f"step {step}"
     setting.checkpoints.wait()
     abstract = setting.program.abstract_state(setting.experiment.values())
-    return setting.checkpoints.restore(best, abstract)[0], f"step {best} (best)"
+    return setting.checkpoints.restore(best, abstract)[0], best, f"step {best} (best)"
 
 
 def _swept(setting: Setting) -> dict[str, object]:

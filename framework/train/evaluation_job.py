@@ -85,7 +85,8 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
     deep = options.depth != "none"
     with jax.set_mesh(mesh):
         predictor = _predictor(job, experiment, trained, mesh)
-        grounds = find_grounds(predictor, directory, options) if deep else None
+        own = _own(job, predictor, say) if deep else None
+        grounds = find_grounds(own, directory, options, trained.step) if deep else None
         found = replace(predictor(job.data.split, embed=deep), split=folder.name)
         shown = write_examined(folder, found, job.data.split, predictor, grounds, options, others)
     tracker = open_trackers(
@@ -118,6 +119,18 @@ def _predictor(
         _placed_like(trained.params, lie.params), _placed_like(trained.others, lie.model_state),
         job.evaluation.batch_size or experiment.data.batch_size,
     )  # fmt: skip
+
+
+def _own(job: EvaluationJob, predictor: Predictor, say: Say) -> Predictor | None:
+    """Of the run's own data: what is calibrated on must not be what is evaluated."""
+    if job.data.path is None:
+        return predictor
+    try:
+        own, _ = rebuilt(job.run, say)
+    except InvalidConfig:
+        say("The run's own data are not there: nothing is calibrated, drift is of its profile.")
+        return None
+    return replace(predictor, data=own.data)
 
 
 def _placed_like(arrays: Mapping[str, jax.Array], like: Mapping[str, Any]) -> dict[str, jax.Array]:

@@ -14,7 +14,7 @@ from framework.evaluation.columns import Columns, input_columns
 from framework.evaluation.movement import accuracy_without_labels, movement
 from framework.evaluation.outcomes import outcomes
 from framework.evaluation.reference import EMBEDDING, FOLDER, Reference
-from framework.evaluation.remedies import prediction_sets, recalibration
+from framework.evaluation.remedies import log_probabilities, prediction_sets, recalibration
 from framework.evaluation.shift.suite import Bench, false_alarms, shift_suite
 from framework.evaluation.slicing import slice_values, slicings
 from framework.run import RunDirectory
@@ -32,17 +32,24 @@ class Grounds:
 
     Attributes:
         reference: the data and the model at the end of the training.
-        validation: predictions, with embeddings, of the split for calibration.
+        validation: predictions, with embeddings, of the run's own split for calibration; None
+            where the run's data are not there.
+        held_out: the examples of that split.
         temperature: that makes the model as unsure as it should be; None of other tasks.
     """
 
     reference: Reference
-    validation: Evaluation
+    validation: Evaluation | None
+    held_out: Source | None
     temperature: float | None
 
 
-def lay_grounds(predictor: Predictor, options: Analysis) -> Grounds | None:
-    """At the end of a training; None where a split that is needed is not there or empty."""
+def lay_grounds(predictor: Predictor, options: Analysis, step: int) -> Grounds | None:
+    """At the end of a training; None where a split that is needed is not there or empty.
+
+    Args:
+        step: of the predictor's weights.
+    """
     data = predictor.data
     validation = data.splits.get(options.calibration)
     if validation is None or not len(validation):
@@ -57,28 +64,39 @@ def lay_grounds(predictor: Predictor, options: Analysis) -> Grounds | None:
         (source_columns(validation, data), validated),
         data.spec.labels,
         options.profile_bins,
+        step,
     )
-    return Grounds(reference, validated, _temperature(validated, data))
+    return Grounds(reference, validated, validation, _temperature(validated, data))
 
 
 def find_grounds(
-    predictor: Predictor, directory: RunDirectory, options: Analysis
+    own: Predictor | None, directory: RunDirectory, options: Analysis, step: int
 ) -> Grounds | None:
-    """Those of a run that has ended; None where it kept none."""
+    """Those of a run that has ended; None where it kept none.
+
+    Args:
+        own: predicts the run's own data, whatever is evaluated; None where they are not there.
+        step: of its weights; of other weights than the profile's only the inputs are compared.
+    """
     reference = Reference.read(directory.path / FOLDER)
-    validation = predictor.data.splits.get(options.calibration)
-    if reference is None or validation is None or not len(validation):
+    if reference is None:
         return None
-    validated = predictor(options.calibration, embed=True)
-    return Grounds(reference, validated, _temperature(validated, predictor.data))
+    kept = (directory.read_json(CALIBRATION) or {}).get("temperature")
+    if reference.step != step:
+        reference, kept = reference.of_inputs(), None
+    held_out = own.data.splits.get(options.calibration) if own is not None else None
+    if own is None or held_out is None or not len(held_out):
+        return Grounds(reference, None, None, kept)
+    validated = own(options.calibration, embed=True)
+    return Grounds(reference, validated, held_out, _temperature(validated, own.data))
 
 
-def keep(grounds: Grounds, directory: RunDirectory) -> None:
-    """Writes the reference and the temperature into the run directory."""
+def keep(grounds: Grounds, directory: RunDirectory, split: str) -> None:
+    """Writes the reference and the temperature, fitted on `split`, into the run directory."""
     grounds.reference.write(directory.path / FOLDER)
     if grounds.temperature is not None:
         kept = {"method": "temperature", "temperature": grounds.temperature}
-        directory.write_json(CALIBRATION, {**kept, "fitted_on": grounds.validation.split})
+        directory.write_json(CALIBRATION, {**kept, "fitted_on": split})
 
 
 def examine(
@@ -111,6 +129,7 @@ def examine(
     told |= movement(grounds.reference, columns, found, options)
     if grounds.temperature is not None:
         told["temperature"] = grounds.temperature
+    if grounds.temperature is not None and grounds.validation is not None:
         told["estimated_accuracy"] = accuracy_without_labels(
             grounds.validation, found, labels, grounds.temperature, options.level
         )
@@ -133,13 +152,15 @@ def _in_full(
     each = outcomes(found, labels)
     classes = None if each is None or each.labels is None else each.labels.tolist()
     told: dict[str, Any] = {
-        "recalibration": recalibration(grounds.validation, found, labels, options),
-        "prediction_sets": prediction_sets(grounds.validation, found, labels, options),
         "shift": shift_suite(Bench(look, reference, data.spec, options), source, classes, others),
     }
+    before, held_out = grounds.validation, grounds.held_out
+    if before is None or held_out is None:
+        return told
+    told["recalibration"] = recalibration(before, found, labels, options)
+    told["prediction_sets"] = prediction_sets(before, found, labels, options)
     if options.shift_resamples:
-        before = grounds.validation
-        validation = source_columns(data.splits[before.split], data)
+        validation = source_columns(held_out, data)
         known = reference.columns(validation, before, labels)
         pools = [
             ({k: known[k] for k in names}, {k: columns[k] for k in names})
@@ -205,12 +226,8 @@ def chunks(source: Source) -> Iterator[Batch]:
 
 
 def _temperature(found: Evaluation, data: Data) -> float | None:
-    labels = data.spec.labels
-    if labels.kind != "class" or not found.is_usual(labels):
+    each = outcomes(found, data.spec.labels)
+    if each is None or each.labels is None:
         return None
-    p, truth = found.predictions["probabilities"], found.predictions["labels"]
-    if not np.isfinite(p).all():
-        return None
-    hard = truth.argmax(axis=1) if truth.ndim == 2 else truth
-    logs = np.log(np.clip(p.astype(np.float64), 1e-12, None))
-    return TemperatureScaling.fit(logs, hard).temperature
+    logs = log_probabilities(found.predictions["probabilities"])
+    return TemperatureScaling.fit(logs, each.labels).temperature

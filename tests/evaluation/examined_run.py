@@ -37,7 +37,7 @@ def examined(folder: Path, moved: float = 0.0) -> dict:
     late = embedding[part:] + np.float32(moved)
     now = replace(now, predictions={**now.predictions, EMBEDDING: late})
     inputs = [{"age": random.gamma(3, 10, size)} for size in (part, n - part)]
-    reference = Reference.of((inputs[0], before), (inputs[0], before), labels, 64)
+    reference = Reference.of((inputs[0], before), (inputs[0], before), labels, 64, 100)
     columns = reference.columns(inputs[1], now, labels)
     groups = random.choice(4, n, p=[0.5, 0.3, 0.19, 0.01])
     own = [Slicing("sex", groups % 2, ("man", "woman")), Slicing("ward", groups, tuple("abcd"))]

@@ -59,7 +59,7 @@ def predictor() -> Predictor:
 
 @pytest.fixture(scope="module")
 def grounds(predictor: Predictor) -> Any:
-    found = lay_grounds(predictor, QUICK)
+    found = lay_grounds(predictor, QUICK, 60)
     assert found is not None
     return found
 
@@ -86,8 +86,8 @@ def test_the_reference_can_be_kept_and_found(
     predictor: Predictor, grounds: Any, tmp_path: Path
 ) -> None:
     directory = RunDirectory(tmp_path)
-    keep(grounds, directory)
-    found = find_grounds(predictor, directory, QUICK)
+    keep(grounds, directory, "validation")
+    found = find_grounds(predictor, directory, QUICK, 60)
     assert found is not None
     assert found.temperature == grounds.temperature
     assert json.loads((tmp_path / CALIBRATION).read_text())["fitted_on"] == "validation"
@@ -100,7 +100,7 @@ def test_the_reference_can_be_kept_and_found(
 
 def test_a_run_without_a_reference_says_so(predictor: Predictor, tmp_path: Path) -> None:
     assert Reference.read(tmp_path) is None
-    assert find_grounds(predictor, RunDirectory(tmp_path), QUICK) is None
+    assert find_grounds(predictor, RunDirectory(tmp_path), QUICK, 60) is None
     told = analysis(predictor, None, "test")
     assert told["not_measured"]["drift"] == "the run kept no reference profile"
     assert "drift" not in told
@@ -109,8 +109,8 @@ def test_a_run_without_a_reference_says_so(predictor: Predictor, tmp_path: Path)
 
 def test_an_empty_split_for_calibration_is_no_ground(predictor: Predictor) -> None:
     nothing = ArraySource("none", np.zeros((0, 8, 8), np.uint8), np.zeros(0, np.int32))
-    assert lay_grounds(predictor.on("validation", nothing), QUICK) is None
-    assert lay_grounds(predictor, replace(QUICK, calibration="nowhere")) is None
+    assert lay_grounds(predictor.on("validation", nothing), QUICK, 60) is None
+    assert lay_grounds(predictor, replace(QUICK, calibration="nowhere"), 60) is None
 
 
 def test_data_of_the_same_kind_have_not_moved_and_brighter_ones_have(
@@ -177,3 +177,30 @@ def test_with_several_devices_it_is_the_same(predictor: Predictor, grounds: Any)
     assert told["estimates"]["log_loss"]["value"] == pytest.approx(
         expected["estimates"]["log_loss"]["value"], rel=1e-5
     )
+
+
+def test_other_weights_are_compared_by_their_inputs_alone(
+    predictor: Predictor, grounds: Any, tmp_path: Path
+) -> None:
+    directory = RunDirectory(tmp_path)
+    keep(grounds, directory, "validation")
+    found = find_grounds(predictor, directory, QUICK, step=20)
+    assert found is not None
+    told = analysis(predictor, found, "bright", FULL)
+    assert {f["name"].split()[0] for f in told["drift"]["features"]} == {"image", "label"}
+    assert told["drift"]["verdict"] == "major"
+    assert "two_sample" not in told
+
+
+def test_without_the_runs_data_drift_is_of_its_profile(
+    predictor: Predictor, grounds: Any, tmp_path: Path
+) -> None:
+    directory = RunDirectory(tmp_path)
+    keep(grounds, directory, "validation")
+    found = find_grounds(None, directory, QUICK, step=60)
+    assert found is not None
+    told = analysis(predictor, found, "test", FULL)
+    assert told["drift"]["verdict"] == "none"
+    assert told["temperature"] == grounds.temperature
+    assert not {"recalibration", "estimated_accuracy"} & told.keys()
+    assert "without_shift" not in told["shift"]
