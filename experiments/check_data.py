@@ -4,33 +4,25 @@ import sys
 from typing import Any
 
 from experiments.interruption import end_at_once_on_signals
+from experiments.job import Work, job
 
 
 def main() -> int:
     """Reads the command line and looks at the data; returns the exit code."""
-    from framework.run import prepare_environment
+    return job("check_data", _work, _prepare)
 
-    prepare_environment()
-    from framework.config.command import Composed, command
 
-    def prepare(composed: Composed) -> Any:
-        from framework.train.quality import begin
+def _work() -> Work:
+    from framework.train.listeners.progress import make_console
+    from framework.train.quality import finish
 
-        return begin(composed.settings, composed.overrides)
+    return lambda check, _: finish(check, make_console(True))
 
-    def act(check: Any, composed: Composed) -> int:
-        del composed
-        from framework.train.faults import guarded
-        from framework.train.listeners.progress import make_console
-        from framework.train.quality import finish
 
-        def work() -> int:
-            finish(check, make_console(True))
-            return 0
+def _prepare() -> Any:
+    from framework.train.quality import begin
 
-        return guarded(work)
-
-    return command(prepare, act, name="check_data")
+    return lambda composed: begin(composed.settings, composed.overrides)
 
 
 if __name__ == "__main__":

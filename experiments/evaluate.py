@@ -4,31 +4,22 @@ import sys
 from typing import Any
 
 from experiments.interruption import end_at_once_on_signals
+from experiments.job import Work, job
 
 
 def main() -> int:
     """Reads the command line and evaluates; returns the exit code."""
-    from framework.run import prepare_environment
+    return job("evaluate", _work)
 
-    prepare_environment()
-    from framework.config.build import require
-    from framework.config.command import Composed, command
 
-    def prepare(composed: Composed) -> Any:
-        return require(composed.settings)
+def _work() -> Work:
+    from framework.train.evaluation_job import evaluate_run
+    from framework.train.listeners.progress import make_console
 
-    def act(job: Any, composed: Composed) -> int:
-        from framework.train.evaluation_job import evaluate_run
-        from framework.train.faults import guarded
-        from framework.train.listeners.progress import make_console
+    def work(job: Any, composed: Any) -> None:
+        evaluate_run(job, composed.settings, make_console(True))
 
-        def work() -> int:
-            evaluate_run(job, composed.settings, make_console(True))
-            return 0
-
-        return guarded(work)
-
-    return command(prepare, act, name="evaluate")
+    return work
 
 
 if __name__ == "__main__":

@@ -1,35 +1,21 @@
 """A step of a run, looked into: `python -m experiments.replay run=DIR step=N`."""
 
 import sys
-from typing import Any
 
 from experiments.interruption import end_at_once_on_signals
+from experiments.job import Work, job
 
 
 def main() -> int:
     """Reads the command line and makes the step again; returns the exit code."""
-    from framework.run import prepare_environment
+    return job("replay", _work)
 
-    prepare_environment()
-    from framework.config.build import require
-    from framework.config.command import Composed, command
 
-    def prepare(composed: Composed) -> Any:
-        return require(composed.settings)
+def _work() -> Work:
+    from framework.train.listeners.progress import make_console
+    from framework.train.replay import replay
 
-    def act(options: Any, composed: Composed) -> int:
-        del composed
-        from framework.train.faults import guarded
-        from framework.train.listeners.progress import make_console
-        from framework.train.replay import replay
-
-        def work() -> int:
-            replay(options, make_console(True))
-            return 0
-
-        return guarded(work)
-
-    return command(prepare, act, name="replay")
+    return lambda options, _: replay(options, make_console(True))
 
 
 if __name__ == "__main__":
