@@ -112,3 +112,43 @@ def test_what_is_asked_for_is_found_out(run: Path, evaluate) -> None:  # type: i
     numbers = json.loads((folder / "metrics.json").read_text())
     assert numbers["accuracy/low"] < numbers["accuracy"] < numbers["accuracy/high"]
     assert numbers["slice/label=3/accuracy"] >= 0
+
+
+def write_table(path: Path, rows: int, flipped: bool = False) -> Path:
+    """Two numbers that say the label, or its opposite."""
+    random = np.random.default_rng(rows)
+    numbers = random.normal(size=(rows, 2))
+    labels = (numbers.sum(axis=1) > 0) ^ flipped
+    lines = [
+        f"{a},{b},{'yes' if label else 'no'}" for (a, b), label in zip(numbers, labels, strict=True)
+    ]
+    path.write_text("\n".join(["a,b,y", *lines]) + "\n")
+    return path
+
+
+def test_other_data_are_judged_by_what_the_run_held_out(tmp_path: Path, evaluate) -> None:  # type: ignore[no-untyped-def]
+    own = write_table(tmp_path / "own.csv", 1000)
+    other = write_table(tmp_path / "other.csv", 400, flipped=True)
+    run = tmp_path / "run"
+    words = ("data=table", f"data.path={own}", "data.label=y", "data.augmentations=[]",
+             "data.batch_size=32", "model=table", "trainer.steps=60", "evaluation.every=60",
+             "checkpoint.every=60", "mesh=single", "tracker=none", f"run.dir={run}")  # fmt: skip
+    assert here(*words, "evaluation.analysis.resamples=20") == 0
+    job = (f"run={run}", f"data.path={other}", "data.split=all", "evaluation=full",
+           "evaluation.analysis.resamples=20", "evaluation.analysis.shift_resamples=2",
+           "evaluation.analysis.shift_examples=50")  # fmt: skip
+    assert evaluate(*job).code == 0
+    file = run / "evaluation" / "all-other" / "analysis.json"
+    told = json.loads(file.read_text())
+    # Fitted on the other data, whose labels are the opposite, it would promise what came.
+    assert told["estimates"]["accuracy"]["value"] < 0.3
+    assert told["estimated_accuracy"]["thresholded_confidence"]["accuracy"] > 0.8
+    assert told["recalibration"]["fitted_examples"] == 100
+    # Without the run's data the profile is enough.
+    own.unlink()
+    ended = evaluate(*job)
+    assert ended.code == 0, ended
+    assert "The run's own data are not there" in ended.out
+    told = json.loads(file.read_text())
+    assert "drift" in told
+    assert "recalibration" not in told
