@@ -191,7 +191,7 @@ def _transfer(source: Any, target: Any) -> None:
     Raises CheckpointDamaged where a file is not as the manifest says.
     """
     try:
-        entries = read_manifest(source)
+        entries = read_manifest(source).files
     except ValueError as error:
         raise CheckpointDamaged(f"{MANIFEST}: unreadable ({error})") from error
     for folder in sorted({(target / name).parent for name in entries}):

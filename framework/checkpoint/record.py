@@ -42,7 +42,7 @@ def read_record(checkpoint: Path) -> Record:
     blocks = (content[start : start + BLOCK] for start in range(0, len(content), BLOCK))
     hashes = [hashlib.sha256(block).hexdigest() for block in blocks]
     try:
-        whole = read_manifest(checkpoint)[_FILE].sha256 == hashes
+        whole = read_manifest(checkpoint).files[_FILE].sha256 == hashes
     except (KeyError, ValueError):  # it is the manifest that is damaged
         whole = False
     if not whole:

@@ -4,9 +4,10 @@ from framework.manifest.manifest import (
     BLOCK,
     MANIFEST,
     Entry,
+    Manifest,
     read_manifest,
     verify,
     write_manifest,
 )
 
-__all__ = ["BLOCK", "MANIFEST", "Entry", "read_manifest", "verify", "write_manifest"]
+__all__ = ["BLOCK", "MANIFEST", "Entry", "Manifest", "read_manifest", "verify", "write_manifest"]

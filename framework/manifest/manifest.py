@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 MANIFEST = "manifest.json"
 BLOCK = 64 << 20
-_FORMAT = 2
+_FORMAT = 3
+_WITHOUT_DIGEST = 2
 _PIECE = 1 << 20
 
 
@@ -28,8 +29,18 @@ class Entry(NamedTuple):
     sha256: list[str]
 
 
-def write_manifest(directory: Path) -> Path:
+class Manifest(NamedTuple):
+    """The files of a directory by relative names with `/`, and what is said of the whole."""
+
+    files: dict[str, Entry]
+    about: dict[str, Any]
+
+
+def write_manifest(directory: Path, about: Mapping[str, Any] | None = None) -> Path:
     """Write the manifest of all files now in `directory` and below; return its path.
+
+    `about` are JSON values that the manifest carries. The last entry is the SHA-256 of all before
+    it, so that no byte of the manifest itself can change unnoticed.
 
     Atomic: a reader sees no manifest, the former one or the new one. What it lists is on the disk
     before it, also when the power fails. Raises OSError.
@@ -47,9 +58,10 @@ def write_manifest(directory: Path) -> Path:
     path = directory / MANIFEST
     temporary = path.with_name(f".{MANIFEST}.{os.getpid()}")
     algorithm = f"sha256 of each {BLOCK} bytes"
+    content = {"format": _FORMAT, "algorithm": algorithm, "files": listed, "about": about or {}}
     try:
         with temporary.open("w", encoding="utf-8") as file:
-            json.dump({"format": _FORMAT, "algorithm": algorithm, "files": listed}, file, indent=1)
+            file.write(_with_digest(content))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -59,26 +71,34 @@ def write_manifest(directory: Path) -> Path:
     return path
 
 
-def read_manifest(directory: Path) -> dict[str, Entry]:
-    """What the manifest of `directory` lists, by relative names with `/`.
+def read_manifest(directory: Path) -> Manifest:
+    """What the manifest of `directory` says.
 
     Raises OSError, and ValueError where it is not as it was written.
     """
     text = (directory / MANIFEST).read_text(encoding="utf-8")
     try:
-        listed = json.loads(text, object_pairs_hook=_without_duplicates)["files"]
-        return {name: _entry(name, entry) for name, entry in listed.items()}
-    except (KeyError, TypeError, AttributeError) as error:
+        content = json.loads(text, object_pairs_hook=_without_duplicates)
+        if content["format"] not in (_FORMAT, _WITHOUT_DIGEST):
+            raise ValueError(f"format {content['format']!r} is not known here")
+        if content["format"] == _FORMAT or "digest" in content:
+            del content["digest"]
+            if _with_digest(content) != text:
+                raise ValueError("content differs from its digest")
+        files = {name: _entry(name, entry) for name, entry in content["files"].items()}
+        return Manifest(files, content.get("about", {}))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
-def verify(directory: Path, *, exact: bool = False) -> list[str]:
+def verify(directory: Path, *, exact: bool = False, beside: Sequence[str] = ()) -> list[str]:
     """What is wrong with `directory`, one line a file; empty when every listed file is whole.
 
-    With `exact`, a file that the manifest does not list is a problem too.
+    With `exact`, a file that the manifest does not list is a problem too, and so is every link;
+    `beside` names files that may be there nevertheless.
     """
     try:
-        entries = read_manifest(directory)
+        entries = read_manifest(directory).files
     except FileNotFoundError:
         return [f"{MANIFEST}: missing, so the directory was never finished"]
     except (OSError, ValueError) as error:
@@ -91,8 +111,17 @@ def verify(directory: Path, *, exact: bool = False) -> list[str]:
         found |= {n: _wrong_content(n, entry, hashes[n]) for n, entry in right.items()}
     problems = [line for line in found.values() if line]
     if exact:
-        problems += [f"{n}: not in the manifest" for n in _files(directory) if n not in entries]
+        known = {*entries, *beside}
+        problems += [f"{n}: not in the manifest" for n in _files(directory) if n not in known]
+        links = (path for path in directory.rglob("*") if path.is_symlink())
+        problems += [f"{path.relative_to(directory).as_posix()}: a link" for path in sorted(links)]
     return problems
+
+
+def _with_digest(content: Mapping[str, Any]) -> str:
+    """As the file has it, byte for byte."""
+    digest = hashlib.sha256(json.dumps(content, indent=1).encode()).hexdigest()
+    return json.dumps({**content, "digest": digest}, indent=1) + "\n"
 
 
 def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
