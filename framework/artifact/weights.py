@@ -1,0 +1,26 @@
+"""Weights in safetensors files, read by memory map."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+
+def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays of any type that JAX has, bfloat16 too, by their names."""
+    from safetensors.numpy import save_file
+
+    # A view, or columns first, would be written as the memory lies.
+    whole = {name: np.require(array, requirements="C") for name, array in weights.items()}
+    save_file(whole, path)
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file; their bytes stay there until they are used.
+
+    Raises OSError, and safetensors.SafetensorError of a file that is none.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
