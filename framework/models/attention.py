@@ -63,7 +63,7 @@ class Attention(nnx.Module):
         head_dim], at `positions` [batch, new]; what lies behind a token's position is not seen.
         """
         query, key, value = self._projected(x, turn)
-        rows = jnp.arange(len(x))[:, None]
+        rows = jnp.arange(x.shape[0])[:, None]  # `len` takes no symbolic batch
         cache = {
             name: cache[name].at[rows, positions].set(new.astype(cache[name].dtype), mode="drop")
             for name, new in (("keys", key), ("values", value))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from jax.sharding import Mesh
 from rich.console import Console
 
 from framework.config import FolderPath, InvalidConfig, Problem, nearest
@@ -26,7 +25,6 @@ from framework.train.options import EvaluationOptions
 from framework.train.predictor import Predictor
 from framework.train.rebuilt import Say, rebuilt
 from framework.train.run import configure_jax
-from framework.train.state import as_arrays
 from framework.train.trained import Trained, Which, open_run
 
 ALL = "all"
@@ -84,7 +82,7 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
     folder = directory.evaluation(_name(job, trained, directory))
     deep = options.depth != "none"
     with jax.set_mesh(mesh):
-        predictor = _predictor(job, experiment, trained, mesh)
+        predictor = Predictor.of(experiment, trained, mesh, job.evaluation.batch_size)
         own = _own(job, predictor, say) if deep else None
         grounds = find_grounds(own, directory, options, trained.step) if deep else None
         found = replace(predictor(job.data.split, embed=deep), split=folder.name)
@@ -108,19 +106,6 @@ def evaluate_run(job: EvaluationJob, config: Mapping[str, Any], console: Console
     return folder
 
 
-def _predictor(
-    job: EvaluationJob, experiment: Experiment, trained: Trained, mesh: Mesh
-) -> Predictor:
-    """The run's model, its weights laid out as the mesh has them."""
-    program = experiment.program(trained.network, mesh)
-    lie = program.abstract_state(experiment.values())
-    return Predictor(
-        program, experiment.data, experiment.task, as_arrays(experiment.values()),
-        _placed_like(trained.params, lie.params), _placed_like(trained.others, lie.model_state),
-        job.evaluation.batch_size or experiment.data.batch_size,
-    )  # fmt: skip
-
-
 def _own(job: EvaluationJob, predictor: Predictor, say: Say) -> Predictor | None:
     """Of the run's own data: what is calibrated on must not be what is evaluated."""
     if job.data.path is None:
@@ -131,11 +116,6 @@ def _own(job: EvaluationJob, predictor: Predictor, say: Say) -> Predictor | None
         say("The run's own data are not there: nothing is calibrated, drift is of its profile.")
         return None
     return replace(predictor, data=own.data)
-
-
-def _placed_like(arrays: Mapping[str, jax.Array], like: Mapping[str, Any]) -> dict[str, jax.Array]:
-    """The arrays where the program wants them."""
-    return {name: jax.device_put(array, like[name].sharding) for name, array in arrays.items()}
 
 
 def _name(job: EvaluationJob, trained: Trained, directory: RunDirectory) -> str:

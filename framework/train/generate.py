@@ -20,6 +20,7 @@ from framework.config import (
 )
 from framework.data import Tokenizer, tokenizer_from_json
 from framework.models.sampling import sample
+from framework.parallel import cast
 from framework.train.trained import Trained, Which, open_run
 
 TOKENIZER = "tokenizer.json"
@@ -86,7 +87,8 @@ def continuations(
     The prompt is read in one call, and each token in one of its own; what was computed of the
     earlier ones is kept.
     """
-    model: Any = trained.network.bind(trained.params, trained.others)
+    params = cast(trained.params, trained.precision.compute)
+    model: Any = trained.network.bind(params, trained.others)
     length = len(prompt) + count
     cache = model.empty_cache(options.samples, length, trained.precision.compute)
 
@@ -102,7 +104,7 @@ def continuations(
     positions = np.tile(np.arange(len(prompt), dtype=np.int32), (options.samples, 1))
     for number in range(count):
         drawn, cache = step(
-            trained.params,
+            params,
             trained.others,
             tokens,
             positions,

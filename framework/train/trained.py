@@ -27,7 +27,7 @@ class Trained:
 
     Attributes:
         step: of the checkpoint.
-        params: the average where the run kept one; in the type of the computation.
+        params: the average where the run kept one; in the type in which it stores them.
         others: the model's other variables.
     """
 
@@ -61,8 +61,7 @@ def open_run(run: Path, which: Which = "latest") -> Trained:
     name = "average" if any(path.startswith("average/") for path in kept) else "params"
     state = {name: _as_saved(network.shapes, precision), "model_state": network.other_shapes}
     found, _ = checkpoints.restore(step, state, part=True)
-    params = cast(found[name], precision.compute)
-    return Trained(directory, spec, network, step, params, found["model_state"], precision)
+    return Trained(directory, spec, network, step, found[name], found["model_state"], precision)
 
 
 def _records(directory: RunDirectory) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
