@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-Work = Callable[[Any, Any], object]
+Work = Callable[[Any, Any], int | None]
 
 
 def job(
@@ -15,7 +15,8 @@ def job(
     """Runs the config `name`; returns the exit code.
 
     Args:
-        work: imports and gives what is called with what was prepared and what Hydra composed.
+        work: imports and gives what is called with what was prepared and what Hydra composed; it
+            returns the exit code, or None where all is well.
         prepare: imports and gives what checks the composed config; by default the object that the
             config describes is built.
         literal: keys whose values are text as it stands.
@@ -32,10 +33,6 @@ def job(
     def act(prepared: Any, composed: Composed) -> int:
         from framework.train.faults import guarded
 
-        def done() -> int:
-            work()(prepared, composed)
-            return 0
-
-        return guarded(done)
+        return guarded(lambda: work()(prepared, composed) or 0)
 
     return command(built, act, name=name, literal=literal)

@@ -8,11 +8,11 @@ import numpy as np
 
 def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     """Writes arrays of any type that JAX has, bfloat16 too, by their names."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     # A view, or columns first, would be written as the memory lies.
     whole = {name: np.require(array, requirements="C") for name, array in weights.items()}
-    save_file(whole, path)
+    path.write_bytes(save(whole))
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:

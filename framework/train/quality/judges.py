@@ -15,7 +15,6 @@ from framework.train.experiment import Experiment
 from framework.train.predictor import Predictor
 from framework.train.quality.examples import Examples
 from framework.train.run import configure_jax
-from framework.train.state import as_arrays
 from framework.train.trained import Which, open_run
 
 FOLDS = 5
@@ -55,12 +54,8 @@ def by_run(
     configure_jax(experiment.trainer)
     mesh = build_mesh(experiment.mesh)
     with jax.set_mesh(mesh):
-        program = experiment.program(trained.network, mesh)
-        predictor = Predictor(
-            program, replace(experiment.data, splits=dict(sources)), experiment.task,
-            as_arrays(experiment.values()), trained.params, trained.others,
-            experiment.evaluation.batch_size or experiment.data.batch_size,
-        )  # fmt: skip
+        judged = replace(experiment, data=replace(experiment.data, splits=dict(sources)))
+        predictor = Predictor.of(judged, trained, mesh, experiment.evaluation.batch_size)
         found = [_in_order(predictor(split, embed=True)) for split in sources]
     vectors = np.concatenate([part["embedding"] for part in found])
     described = f"the run's model at step {trained.step}"

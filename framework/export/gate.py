@@ -1,0 +1,97 @@
+"""Every format and platform that this machine can run, held against the run before it is kept."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from framework.artifact import Artifact
+from framework.artifact.artifact import opened
+from framework.export.client import as_client
+from framework.export.companions import arguments, write_examples
+from framework.export.measured import measure
+from framework.export.options import Bounds, ExportOptions
+from framework.export.parity import Difference, compare, require
+from framework.export.subject import Subject
+
+METRICS = "metrics.json"
+Say = Callable[[str], None]
+Said = Callable[[Any], Mapping[str, np.ndarray]]
+
+
+def pass_gate(
+    folder: Path, artifact: Artifact, subject: Subject, options: ExportOptions, say: Say
+) -> dict[str, Any]:
+    """Compares, measures and writes `metrics.json` and `examples/`; returns what is to be said.
+
+    Raises:
+        ExportRefused: something is farther from the run than its bound.
+    """
+    kind = artifact.about["precision"]
+    bounds = _bounds(subject, options, kind)
+    parity = []
+    for platform in _platforms():
+        with jax.default_device(jax.devices(platform)[0]):
+            there = opened(artifact.contents)
+            difference = compare(_asked(there), subject.compared)
+        own = platform == jax.default_backend()
+        bound = bounds.difference if own else options.parity.across_platforms
+        parity.append(_entry(difference, "stablehlo", kind, platform, bound))
+        _tell(parity[-1], say)
+        require(difference, bound, f"The program in {kind} on {platform}")
+        if own:
+            _write(folder, there, subject, difference, options)
+    return {"parity": parity}
+
+
+def _write(
+    folder: Path, artifact: Artifact, subject: Subject, difference: Difference,
+    options: ExportOptions,
+) -> None:  # fmt: skip
+    first = subject.compared[0]
+    numbers = measure(subject, first, difference.found[first.split])
+    finite = {name: value if np.isfinite(value) else None for name, value in numbers.items()}
+    text = json.dumps({"split": first.split, **finite}, indent=1, allow_nan=False)
+    (folder / METRICS).write_text(text + "\n", encoding="utf-8")
+    batch = first.source.gather(np.arange(min(options.examples, len(first.source))))
+    if len(batch["labels"]):
+        given = arguments(batch["inputs"], batch["labels"], artifact.signature)
+        write_examples(folder, given, artifact.run(given))
+
+
+def _bounds(subject: Subject, options: ExportOptions, kind: str) -> Bounds:
+    """Of the coarser of both precisions: that of the run and that of the export."""
+    coarse = kind == "float32" and subject.trained.precision.compute != "float32"
+    found: Bounds = getattr(options.parity, "bfloat16" if coarse else kind)
+    return found
+
+
+def _platforms() -> list[str]:
+    """Those that this process has: its own, and the CPU."""
+    return list(dict.fromkeys([jax.default_backend(), "cpu"]))
+
+
+def _asked(artifact: Artifact) -> Said:
+    """The artifact as a client asks it; of packed rows of tokens its program."""
+    signature = artifact.signature
+    if "labels" in signature.arguments:
+        return lambda batch: artifact.run(arguments(batch["inputs"], batch["labels"], signature))
+    return lambda batch: artifact.predict(as_client(batch["inputs"], signature))
+
+
+def _entry(
+    difference: Difference, form: str, kind: str, platform: str, bound: float | None
+) -> dict[str, Any]:
+    about = {"format": form, "precision": kind, "platform": platform, "bound": bound}
+    return {**about, **difference.json()}
+
+
+def _tell(entry: Mapping[str, Any], say: Say) -> None:
+    bound = "" if entry["bound"] is None else f" (at most {entry['bound']:g})"
+    say(
+        f"{entry['format']} {entry['precision']} on {entry['platform']}: within "
+        f"{entry['largest_difference']:.2g} of the run on {entry['examples']:,} examples{bound}"
+    )
