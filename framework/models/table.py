@@ -56,7 +56,7 @@ class TableModel(nnx.Module):
             rows = jnp.concatenate([arrays[name] for name in self.categories], -1)
             rows = rows + np.asarray(self.offsets, np.int32)
             vectors = jnp.take(constrain(self.embedding[...], VOCAB, WHOLE), rows, axis=0)
-            parts.append(vectors.reshape(len(vectors), -1))
+            parts.append(vectors.reshape(vectors.shape[0], -1))
         x = constrain(self.project(jnp.concatenate(parts, -1)), BATCH, EMBED)
         for block in self.blocks:
             x = block(x, train=train, rngs=rngs)

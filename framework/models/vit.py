@@ -88,7 +88,7 @@ class VisionTransformer(nnx.Module):
         """Images [batch, height, width(, channels)] to logits [batch, outputs]."""
         x = self.embedding(_patches(only_array(inputs), self.patch)) + self.positions[...]
         if self.first is not None:
-            first = jnp.broadcast_to(self.first[...], (len(x), 1, x.shape[-1]))
+            first = jnp.broadcast_to(self.first[...], (x.shape[0], 1, x.shape[-1]))
             x = jnp.concatenate([first, x], 1)
         x = constrain(x, BATCH, SEQUENCE, EMBED)
         if self.dropout is not None:
