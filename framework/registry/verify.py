@@ -1,0 +1,87 @@
+"""Everything that can be checked: logs, blobs, signatures."""
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from framework.registry.blobs import place, wrong
+from framework.registry.errors import InvalidRequest, RegistryError
+from framework.registry.log import MODELS
+from framework.registry.model import Model, Version, read_model
+from framework.registry.names import Reference
+from framework.registry.pull import pull
+from framework.registry.signed import why_unsigned
+from framework.registry.store import Store
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was looked at, and what is wrong with it.
+
+    Attributes:
+        heads: of each model the number and the hash of its newest entry. Kept elsewhere, they
+            show later that no entry was taken from the end.
+        problems: one line each; empty when all is whole.
+    """
+
+    models: int
+    versions: int
+    blobs: int
+    size: int
+    heads: dict[str, tuple[int, str]]
+    problems: tuple[str, ...]
+
+
+def verify(store: Store, reference: Reference | None = None, key: Path | None = None) -> Verified:
+    """Reads logs and blobs whole: of one version, of a model, or of all.
+
+    Args:
+        key: a public key; every version must be signed with the private one of it.
+
+    Raises:
+        InvalidRequest: there is no such model or version.
+    """
+    problems, models = [], []
+    for name in [reference.model] if reference else store.folders(MODELS):
+        try:
+            models.append(read_model(store, name))
+        except RegistryError as error:
+            problems.append(str(error))
+        except InvalidRequest as error:
+            if reference:
+                raise
+            # A kill between making the folder and its first entry leaves an empty one.
+            problems += [str(error)] if store.files(f"{MODELS}/{name}") else []
+    chosen = [(model, version) for model in models for version in _versions(model, reference)]
+    users = {
+        blob: f"{model.name}@{version.number}: {name}"
+        for model, version in reversed(chosen)
+        for name, blob in version.files.items()
+    }
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda blob: wrong(store, blob), users)
+        told = zip(users.items(), found, strict=True)
+        problems += [f"{user} ({place(blob)}): {said}" for (blob, user), said in told if said]
+    if key is not None:
+        said = (_unsigned(store, model, version, key) for model, version in chosen)
+        problems += [line for line in said if line]
+    size = sum(blob.size for blob in users)
+    heads = {model.name: (len(model.entries), model.entries[-1].sha256) for model in models}
+    return Verified(len(models), len(chosen), len(users), size, heads, tuple(problems))
+
+
+def _versions(model: Model, reference: Reference | None) -> list[Version]:
+    if reference and reference.version:
+        return [model.find(reference.version)]
+    return list(model.versions.values())
+
+
+def _unsigned(store: Store, model: Model, version: Version, key: Path) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            problem = why_unsigned(pull(store, version, Path(folder) / "artifact"), key)
+        except RegistryError as error:
+            problem = str(error)
+    return f"{model.name}@{version.number}: {problem}" if problem else ""
