@@ -25,6 +25,7 @@ from framework.data.preprocess import Identity, Images, Preprocess, Table
 from framework.data.schema import Schema, infer
 from framework.data.schema_check import departures, read_schema, violations
 from framework.data.source import ArraySource, Batch, Source, Subset
+from framework.data.taught import Taught
 from framework.data.text_files import Corpus
 from framework.data.tokenizer import (
     Bytes,
@@ -61,6 +62,7 @@ __all__ = [
     "Source",
     "Subset",
     "Table",
+    "Taught",
     "Tokenization",
     "Tokenizer",
     "WorkerLost",

@@ -4,7 +4,7 @@ import json
 import math
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from framework.spec import Labels
 
 _SPLITS = ("test", "validation")  # the first that was evaluated gives the headline
 QUALITY = "data_quality/quality.json"
+DISTILLATION = "distillation.json"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class About:
         config: the same, read.
         model: a row for each array of parameters.
         quality: what was found in the data.
+        distillation: the run beside its teacher.
     """
 
     text: str
@@ -39,6 +41,7 @@ class About:
     summary: Mapping[str, Any]
     quality: Mapping[str, Any]
     command: str
+    distillation: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def parameters(self) -> int:
@@ -70,7 +73,7 @@ def read_about(run: Path) -> About:
         text, config if isinstance(config, dict) else {}, environment,
         _json(run / "data.json") or {}, _json(run / "model.json") or [],
         _json(run / "summary.json") or {}, _json(run / QUALITY) or {},
-        _command(environment, run),
+        _command(environment, run), _json(run / DISTILLATION) or {},
     )  # fmt: skip
 
 

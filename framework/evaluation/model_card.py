@@ -13,6 +13,7 @@ from framework.evaluation.effort import read_effort
 from framework.evaluation.narrative import headline
 from framework.evaluation.reference import FOLDER
 from framework.evaluation.sections.confidence import answered, calibration_sentences
+from framework.evaluation.sections.distillation import comparison_sentences, teacher_sentence
 from framework.evaluation.sections.drift import verdict_sentence
 from framework.evaluation.sections.quality import quality_sentences
 from framework.evaluation.sections.shift import false_alarm_sentences, warning_sentences
@@ -74,6 +75,7 @@ def _contents(run: Path) -> dict[str, Any]:
         "quality": list(quality_sentences(about.quality)) if about.quality else [],
         "procedure": list(_procedure(about)),
         "parts": [_part(record) for record in records],
+        "distillation": comparison_sentences(about.distillation) if about.distillation else [],
         "calibration": _calibration(analysis),
         "slices": _slices(analysis, names),
         "slice_rows": [_slice_row(one) for one in analysis.get("slices", ())],
@@ -141,6 +143,8 @@ def _details(about: About) -> Iterator[tuple[str, str]]:
     yield "Parameters", formats.count(about.parameters) if about.parameters else "not recorded"
     if about.summary.get("weights"):
         yield "Weights", str(about.summary["weights"])
+    if about.data.get("teacher"):
+        yield "Learned from", teacher_sentence(about.data["teacher"])
     packages = about.environment.get("packages") or {}
     yield "Software", ", ".join(f"{k} {v}" for k, v in packages.items()) or "not recorded"
     commit = about.environment.get("commit")

@@ -12,7 +12,7 @@ from framework.evaluation.figures import curve_figure
 from framework.evaluation.history import read_curves, telling
 from framework.evaluation.narrative import headline
 from framework.evaluation.section import section
-from framework.evaluation.sections import quality
+from framework.evaluation.sections import distillation, quality
 from framework.run import write_text
 
 _MORE_CURVES = 12
@@ -31,8 +31,8 @@ def write_report(run: Path) -> Path:
     """Makes `report.html` of a run directory from the files in it, and nothing else.
 
     Reads `config.yaml`, `overrides.yaml`, `environment.json`, `data.json`, `model.json`,
-    `summary.json`, `metrics.jsonl`, `attempts/`, `bad_steps.json`, `evaluation/<split>/` and
-    `data_quality/quality.json`; each may be missing.
+    `summary.json`, `metrics.jsonl`, `attempts/`, `bad_steps.json`, `evaluation/<split>/`,
+    `distillation.json` and `data_quality/quality.json`; each may be missing.
 
     Returns:
         The path of the report.
@@ -56,7 +56,7 @@ def _contents(run: Path) -> dict[str, Any]:
     """Everything that the template shows."""
     about, records = read_about(run), read_records(run)
     curves, more = _curves(run / "metrics.jsonl")
-    checked = quality(about.quality)
+    checked, compared = quality(about.quality), distillation(about.distillation)
     sections = [section(r.evaluation, r.labels, r.mistakes, r.analysis) for r in records]
     first = records[0] if records else None
     return {
@@ -77,6 +77,7 @@ def _contents(run: Path) -> dict[str, Any]:
         "model_bytes": sum(row.get("bytes", 0) for row in about.model),
         "command": about.command,
         "effort": read_effort(run),
+        "distillation": compared and asdict(compared),
         "quality": checked and asdict(checked),
     }
 

@@ -1,11 +1,13 @@
 """From plain settings to a checked experiment: every mistake is found before it is built."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from framework.config import InvalidConfig
 from framework.config.build import read
 from framework.train.checks import check_parts
+from framework.train.distilling.kept import speechless
 from framework.train.experiment import Experiment
 
 
@@ -35,4 +37,8 @@ def assemble(settings: Mapping[str, Any], devices: int | None = None) -> Experim
         raise InvalidConfig(*(p for i, p in enumerate(problems) if p not in problems[:i]))
     experiment = call.target(**{n: v for n, v in parts.items() if n != "config"})
     assert isinstance(experiment, Experiment)
-    return experiment
+    if experiment.teacher is None:
+        return experiment
+    # What the teacher says is found out by the run; until then there is a place for it.
+    data = experiment.data
+    return replace(experiment, data=speechless(data, experiment.task.outputs(data.spec)))

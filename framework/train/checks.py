@@ -8,7 +8,6 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,11 +19,11 @@ from framework.data import Data
 from framework.data.augment import AcrossExamples
 from framework.models.network import Arrays, Network
 from framework.parallel import DistributedOptions, MeshOptions, start_here
-from framework.run import RunDirectory
 from framework.train.device_checks import DEVICE_CHECKS
+from framework.train.distilling.checks import TEACHER_CHECKS
 from framework.train.experiment import Experiment, fitted
-from framework.train.kept_schema import against_file, against_kept
 from framework.train.options import EvaluationOptions, Trainer
+from framework.train.record_checks import RECORD_CHECKS
 
 
 def check_parts(parts: Mapping[str, Any], devices: int | None = None) -> list[Problem]:
@@ -32,7 +31,7 @@ def check_parts(parts: Mapping[str, Any], devices: int | None = None) -> list[Pr
 
     `devices` is how many there will be; None: those that JAX finds.
     """
-    known = dict(parts)
+    known = {"teacher": None, **parts}
     problems = _run(CHECKS, known)
     network, found = _network(known)
     problems += found
@@ -193,26 +192,6 @@ def mesh_is_sound(mesh: MeshOptions) -> Iterable[Problem]:
     return mesh.check()
 
 
-def run_directory_is_free(run: Any, name: str, config: Mapping[str, Any]) -> Iterable[Problem]:
-    """The run directory can be written and holds no other run."""
-    return RunDirectory(run.path(name)).check(config, run)
-
-
-def data_are_the_same(run: Any, name: str, data: Data) -> Iterable[Problem]:
-    """A run that is continued goes on with the data it was begun with."""
-    return RunDirectory(run.path(name)).check_data(data.fingerprint, run)
-
-
-def data_keep_the_schema(run: Any, name: str, data: Data) -> Iterable[Problem]:
-    """Other data that a run goes on with, or is evaluated on, are of the kind it began with."""
-    return against_kept(RunDirectory(run.path(name)), data)
-
-
-def data_agree_with(data_schema: Path | None, data: Data) -> Iterable[Problem]:
-    """The data agree with the schema that the user keeps."""
-    return () if data_schema is None else against_file(data_schema, data)
-
-
 def optimizer_fits(optimizer: Any, network: Network) -> Iterable[Problem]:
     """Patterns on parameter paths match something."""
     check = getattr(optimizer, "check", None)
@@ -252,8 +231,8 @@ def outputs_fit(
 
 CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (
     splits_exist, batch_fits_split, intervals_divide, schedule_fits, task_fits, metrics_exist,
-    mesh_is_sound, run_directory_is_free, data_are_the_same, best_can_be_known, augmentations_fit,
-    data_keep_the_schema, data_agree_with, slices_are_there,
+    mesh_is_sound, best_can_be_known, augmentations_fit, slices_are_there, *RECORD_CHECKS,
+    *TEACHER_CHECKS,
 )  # fmt: skip
 NETWORK_CHECKS: tuple[Callable[..., Iterable[Problem]], ...] = (optimizer_fits, outputs_fit)
 

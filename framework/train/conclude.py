@@ -10,6 +10,8 @@ from rich.console import Console
 from framework.evaluation import Evaluation, print_metrics, write_model_card, write_report
 from framework.parallel import by_first
 from framework.run import SUMMARY, RunDirectory
+from framework.train.distilling.comparison import FILE as COMPARISON
+from framework.train.distilling.comparison import compare
 from framework.train.examination import Grounds, keep, lay_grounds
 from framework.train.examined import track_examined, write_examined
 from framework.train.loop import Outcome
@@ -43,6 +45,9 @@ def conclude(setting: Setting, outcome: Outcome) -> None:
     deep = options.depth != "none" and bool(setting.experiment.evaluation.final)
     grounds = lay_grounds(predictor, options, used) if deep else None
     found = [predictor(split, embed=deep) for split in setting.experiment.evaluation.final]
+    if setting.experiment.teacher is not None and found:
+        compared = compare(setting, predictor, found[0])
+        by_first(lambda: setting.directory.write_json(COMPARISON, compared))
     by_first(lambda: _record(setting, step, predictor, grounds, found, summary))
 
 

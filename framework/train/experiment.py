@@ -30,6 +30,7 @@ class Experiment:
     """One experiment: any part of it can be replaced from the command line.
 
     `data_schema` is a file that the data must agree with, as `experiments.check_data` writes it.
+    `teacher` is a run or an artifact whose outputs are learnt, with the task Distillation.
     """
 
     name: FolderName
@@ -48,6 +49,7 @@ class Experiment:
     distributed: DistributedOptions = field(default_factory=DistributedOptions)
     seed: Seed = 0
     data_schema: Path | None = None
+    teacher: Path | None = None
 
     def network(self) -> Network:
         """The model, fitted to the data's inputs and the task's outputs; allocates nothing.
@@ -92,7 +94,7 @@ def fitted(
     return _traced(model, inputs if isinstance(inputs, Field) else tuple(inputs.items()), outputs)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=4)
 def _traced(
     model: Callable[..., nnx.Module], inputs: Field | tuple[tuple[str, Field], ...], outputs: int
 ) -> Network:

@@ -1,6 +1,7 @@
 """A run's experiment, built again from its record to look at what it did."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from framework.config import InvalidConfig, Problem
 from framework.parallel import MeshOptions
 from framework.run import RunDirectory
 from framework.train.assemble import assemble
+from framework.train.distilling.kept import as_begun
 from framework.train.experiment import Experiment
 
 Say = Callable[[str], None]
@@ -44,7 +46,11 @@ def rebuilt(
         say("On one device, as the run's mesh does not fit these: numbers differ by rounding.")
     if not data and before.get("fingerprint") not in (None, experiment.data.fingerprint):
         say("The data have changed since: the batches are not those of the run.")
-    return experiment, directory
+    if data:
+        return experiment, directory
+    outputs = experiment.task.outputs(experiment.data.spec)
+    own = as_begun(experiment.data, directory.path, outputs, say)
+    return replace(experiment, data=own), directory
 
 
 def run_settings(directory: RunDirectory) -> dict[str, Any]:
@@ -63,6 +69,7 @@ def run_settings(directory: RunDirectory) -> dict[str, Any]:
         raise InvalidConfig(Problem("run", directory.path, expected, said)) from error
     own.pop("distributed", None)
     own.pop("data_schema", None)  # the run has kept one of its own
+    own.pop("teacher", None)  # and what that said
     return own
 
 

@@ -20,6 +20,7 @@ from framework.train.bad_steps import passed_over, read_bad_steps, save_batch
 from framework.train.beginning import begin
 from framework.train.checks import check_devices
 from framework.train.clock import Clock
+from framework.train.distilling.kept import taught_by
 from framework.train.experiment import Experiment
 from framework.train.faults import FAULT, START_AGAIN, guarded
 from framework.train.kept_schema import keep_schema
@@ -88,6 +89,10 @@ def _from_start_to_end(
     experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[str],
     directory: RunDirectory, mesh: Mesh, console: Console,
 ) -> int:  # fmt: skip
+    if experiment.teacher is not None:
+        from framework.train.distilling.lesson import taught  # late, as it brings all of evaluation
+
+        experiment = taught(experiment, directory, mesh, console)
     checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint, warn=console.print)
     program = experiment.program(experiment.network(), mesh)
     clock = Clock.of_process()
@@ -248,4 +253,5 @@ def _describe_data(experiment: Experiment) -> dict[str, Any]:
         "splits": {name: len(source) for name, source in data.splits.items()},
         "learned": data.learned,
         **data.spec.json(),
+        **taught_by(data),
     }

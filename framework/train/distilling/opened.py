@@ -1,0 +1,133 @@
+"""A teacher ready to speak: its predictions of the student's data, and how they are timed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from framework.config import InvalidConfig, Problem
+from framework.data import evaluation_batches
+from framework.evaluation import Evaluation, evaluate
+from framework.models.network import Network
+from framework.train.distilling.teacher import Teacher
+from framework.train.experiment import Experiment
+from framework.train.predictor import Predictor
+from framework.train.rebuilt import Say, rebuilt
+from framework.train.state import as_arrays
+from framework.train.step import make_predict
+from framework.train.trained import open_run
+
+Speak = Callable[[Any], Mapping[str, np.ndarray]]
+_KEPT = ("probabilities", "predictions")
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A model that predicts.
+
+    Attributes:
+        parameters, weight_bytes: how large it is.
+        on: the evaluation of a split of the student's data.
+        speak: gives what makes, of raw inputs on the host, predictions on the host, on one device;
+            to be called under `no_mesh`.
+    """
+
+    parameters: int
+    weight_bytes: int
+    on: Callable[[str], Evaluation]
+    speak: Callable[[], Speak]
+
+
+def open_teacher(teacher: Teacher, student: Experiment, mesh: Mesh, say: Say) -> Speaker:
+    """The teacher with its weights; predicts in batches of the student's evaluation.
+
+    Raises:
+        InvalidConfig: the run cannot be built today, or the artifact takes other inputs.
+        CheckpointDamaged: a file of the run's checkpoint is not as it was written.
+    """
+    if teacher.kind == "artifact":
+        return _of_artifact(teacher, student)
+    with no_mesh():
+        trained = open_run(teacher.path, teacher.step)
+        own, _ = rebuilt(teacher.path, say)
+    program = replace(own, mesh=student.mesh).program(trained.network, mesh)
+    state = program.abstract_state(own.values())
+    predictor = Predictor(
+        program, student.data, own.task, as_arrays(own.values()),
+        _placed(trained.params, state.params), _placed(trained.others, state.model_state),
+        batch_size_of(student),
+    )  # fmt: skip
+    return speaker_of(predictor)
+
+
+def no_mesh() -> Any:
+    """A context in which arrays lie on one device, also within that of a run's mesh."""
+    return jax.set_mesh(Mesh(np.empty((), object), ()))
+
+
+def speaker_of(predictor: Predictor) -> Speaker:
+    """A network with weights, teacher or student."""
+    parameters, weight_bytes = size_of(predictor.program.network)
+    return Speaker(parameters, weight_bytes, predictor, lambda: _spoken(predictor))
+
+
+def size_of(network: Network) -> tuple[int, int]:
+    """How many parameters, and their bytes in the type in which the model makes them."""
+    shapes = network.shapes.values()
+    return (
+        sum(int(np.prod(one.shape)) for one in shapes),
+        sum(int(np.prod(one.shape)) * one.dtype.itemsize for one in shapes),
+    )
+
+
+def batch_size_of(experiment: Experiment) -> int:
+    """Of its evaluation."""
+    return experiment.evaluation.batch_size or experiment.data.batch_size
+
+
+def _of_artifact(teacher: Teacher, student: Experiment) -> Speaker:
+    from framework.artifact import InvalidInput, load
+
+    artifact = load(teacher.path)
+    (name,) = artifact.about["signature"]["inputs"]
+
+    def spoken(inputs: Any) -> dict[str, np.ndarray]:
+        try:
+            said = artifact.predict({name: np.asarray(inputs)})
+        except InvalidInput as error:
+            expected = "an artifact that takes the student's inputs"
+            raise InvalidConfig(Problem("teacher", teacher.path, expected, str(error))) from error
+        return {key: said[key] for key in _KEPT if key in said}
+
+    def on(split: str) -> Evaluation:
+        data = student.data
+        batches = evaluation_batches(data, split, batch_size=batch_size_of(student))
+        predict: Any = lambda batch: spoken(batch["inputs"])  # noqa: E731
+        return evaluate(predict, batches, student.task, data.spec, split)
+
+    model = artifact.about["model"]
+    return Speaker(model["parameters"], model["weight_bytes"], on, lambda: spoken)
+
+
+def _spoken(predictor: Predictor) -> Speak:
+    """The forward pass on one device, whatever the mesh of the training."""
+    program, device = predictor.program, jax.local_devices()[0]
+    held = jax.device_get((predictor.params, predictor.others, predictor.values))
+    params, others, values = jax.device_put(held, device)
+    forward = jax.jit(make_predict(program.network, program.precision))
+
+    def spoken(inputs: Any) -> Mapping[str, np.ndarray]:
+        said: Mapping[str, np.ndarray] = jax.device_get(
+            forward(params, others, values, {"inputs": inputs})
+        )
+        return said
+
+    return spoken
+
+
+def _placed(arrays: Mapping[str, jax.Array], like: Mapping[str, Any]) -> dict[str, jax.Array]:
+    """The arrays where the program wants them."""
+    return {name: jax.device_put(array, like[name].sharding) for name, array in arrays.items()}
