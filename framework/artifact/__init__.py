@@ -3,6 +3,7 @@
 from framework.artifact.artifact import Artifact, load
 from framework.artifact.contents import Contents, inspect
 from framework.artifact.errors import ArtifactError, InvalidInput
+from framework.artifact.generation import Sampling, generate
 from framework.artifact.signature import Argument, Input, Output, Signature
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "Input",
     "InvalidInput",
     "Output",
+    "Sampling",
     "Signature",
+    "generate",
     "inspect",
     "load",
 ]

@@ -140,7 +140,9 @@ def opened(contents: Contents, batch_sizes: Sequence[int] | None = None) -> Arti
         signature = Signature.from_json(about["signature"])
         sizes = tuple(sorted(batch_sizes or about["batch_sizes"]))
         programs = {
-            name: load_program(contents.file(one["file"]), one["platforms"])
+            name: load_program(
+                contents.file(one["file"]), one["platforms"], consumes=name != PREDICT
+            )
             for name, one in about["programs"].items()
         }
         files = [contents.file(name) for name in about["weights"]]

@@ -1,7 +1,7 @@
 """Programs of an artifact, compiled once for each size of batch and kept between processes."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ from framework.artifact.errors import ArtifactError
 Arrays = Mapping[str, Any]
 
 
-def load_program(path: Path, platforms: tuple[str, ...] | list[str]) -> Any:
+def load_program(path: Path, platforms: Sequence[str], *, consumes: bool = False) -> Any:
     """The exported function `(weights, inputs) -> outputs` of a file, jitted.
+
+    Args:
+        consumes: the memory of its inputs may become that of its outputs.
 
     Raises:
         ArtifactError: it is no program, or not for the platform of this process.
@@ -33,7 +36,7 @@ def load_program(path: Path, platforms: tuple[str, ...] | list[str]) -> Any:
         raise ArtifactError(
             f"{path}: no program that jax {jax.__version__} can read ({reason[0]})"
         ) from error
-    return jax.jit(exported.call)
+    return jax.jit(exported.call, donate_argnums=1 if consumes else ())
 
 
 def keep_compiled() -> None:

@@ -21,12 +21,10 @@ CALIBRATION, EXAMPLES = "calibration.json", "examples"
 
 def write_companions(folder: Path, subject: Subject, about: dict[str, Any]) -> None:
     """Writes them into the artifact, and into `about` where its tokenizer is."""
-    calibration = {"method": "none"}
+    calibration: dict[str, Any] = {"method": "none"}
     if subject.temperature is not None:
-        split = subject.experiment.evaluation.analysis.calibration
-        calibration = {
-            "method": "temperature", "temperature": subject.temperature, "fitted_on": split,
-        }  # type: ignore[dict-item]  # fmt: skip
+        calibration = {"method": "temperature", "temperature": subject.temperature}
+        calibration["fitted_on"] = subject.experiment.evaluation.analysis.calibration
     (folder / CALIBRATION).write_text(json.dumps(calibration, indent=1) + "\n", encoding="utf-8")
     run = subject.directory.path
     if (run / FOLDER).is_dir():

@@ -1,0 +1,122 @@
+"""Text from an artifact of a language model: a prompt is read in one call, then token by token."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from framework.artifact.artifact import DECODE, PREFILL, Artifact
+from framework.artifact.errors import InvalidInput
+from framework.artifact.programs import padded, size_for
+from framework.artifact.scoring import size_of, token_rows
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is drawn.
+
+    Attributes:
+        temperature: 0 takes the most probable one.
+        top_k: draw from so many of the most probable; None: from all.
+        seed: another one gives another text.
+    """
+
+    temperature: float = 0.0
+    top_k: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0 or (self.top_k is not None and self.top_k < 1):
+            raise InvalidInput(
+                f"temperature={self.temperature}, top_k={self.top_k}: expected a temperature "
+                "from 0 and a top_k from 1"
+            )
+
+
+def generate(
+    artifact: Artifact, prompts: Any, tokens: int, sampling: Sampling | None = None
+) -> list[list[int]]:
+    """The continuation of each prompt, token ids, up to `tokens` or the end of the document.
+
+    Args:
+        prompts: as `Artifact.predict` takes texts.
+        tokens: how many to write at most.
+
+    Raises:
+        InvalidInput: the artifact is no language model that writes, or a prompt and what is to be
+            written do not fit its context.
+    """
+    written: list[list[int]] = []
+    ended: np.ndarray | None = None
+    end = artifact.about.get("language", {}).get("end")
+    for drawn in continuations(artifact, prompts, tokens, sampling or Sampling()):
+        if ended is None:
+            ended, written = np.zeros(len(drawn), bool), [[] for _ in drawn]
+        ended |= drawn == end
+        for row in np.flatnonzero(~ended):
+            written[row].append(int(drawn[row]))
+        if ended.all():
+            break
+    return written
+
+
+def continuations(
+    artifact: Artifact, prompts: Any, tokens: int, sampling: Sampling
+) -> Iterator[np.ndarray]:
+    """The next token of each prompt, int32 [n], `tokens` times."""
+    language = artifact.about.get("language", {})
+    if DECODE not in artifact.programs:
+        raise InvalidInput(f"{artifact.contents.path}: expected a language model that writes")
+    rows = [[language["end"], *ids] for ids in _prompts(artifact, prompts)]
+    lengths = np.asarray([len(row) for row in rows], np.int32)
+    longest = int(lengths.max()) + tokens
+    if tokens < 1 or longest > language["context"]:
+        raise InvalidInput(
+            f"tokens={tokens}: expected from 1 to {language['context'] - int(lengths.max())}, as "
+            f"the context is {language['context']} and the longest prompt {int(lengths.max())}"
+        )
+    count = len(rows)
+    size = size_for(count, artifact.batch_sizes) if count <= artifact.batch_sizes[-1] else count
+    given = np.full((count, size_of(int(lengths.max()), language["context"])), 0, np.int32)
+    for place, row in enumerate(rows):
+        given[place, : len(row)] = row
+    cache = _empty_cache(language["cache"], size, size_of(longest, language["context"]))
+    inputs: dict[str, Any] = {**padded({"tokens": given, "lengths": lengths}, size), **cache}
+    inputs["lengths"] = np.maximum(inputs["lengths"], 1)
+    found = artifact.programs[PREFILL](artifact.weights, inputs)
+    random, positions = np.random.default_rng(sampling.seed), inputs["lengths"]
+    for number in range(tokens):
+        drawn = _drawn(np.asarray(found["logits"]), sampling, random)
+        yield drawn[:count]
+        if number + 1 < tokens:
+            held = {name: found[name] for name in cache}
+            inputs = {"tokens": drawn, "positions": positions, **held}
+            found = artifact.programs[DECODE](artifact.weights, inputs)
+            positions = positions + 1
+
+
+def _prompts(artifact: Artifact, prompts: Any) -> list[list[int]]:
+    """Token ids of each prompt; an empty one begins a document."""
+    if prompts in ("", [""]):
+        return [[]]
+    return token_rows(prompts, artifact.about["language"], artifact.tokenizer)
+
+
+def _empty_cache(told: Mapping[str, Any], batch: int, length: int) -> dict[str, jax.Array]:
+    sizes = {"batch": batch, "length": length}
+    shape = tuple(sizes.get(place, place) for place in told["shape"])
+    return {name: jax.numpy.zeros(shape, told["dtype"]) for name in ("keys", "values")}
+
+
+def _drawn(logits: np.ndarray, how: Sampling, random: np.random.Generator) -> np.ndarray:
+    """One token for each row, int32, from softmax(logits / temperature)."""
+    if how.temperature == 0:
+        return np.asarray(logits.argmax(axis=1), np.int32)
+    warm = logits.astype(np.float64) / how.temperature
+    if how.top_k is not None and how.top_k < warm.shape[1]:
+        least = np.partition(warm, -how.top_k, axis=1)[:, -how.top_k, None]
+        warm = np.where(warm < least, -np.inf, warm)
+    # Gumbel's way: the greatest of log p + noise is a draw from p.
+    return np.asarray((warm + random.gumbel(size=warm.shape)).argmax(axis=1), np.int32)
