@@ -141,7 +141,7 @@ def opened(contents: Contents, batch_sizes: Sequence[int] | None = None) -> Arti
         sizes = tuple(sorted(batch_sizes or about["batch_sizes"]))
         programs = {
             name: load_program(
-                contents.file(one["file"]), one["platforms"], consumes=name != PREDICT
+                contents.file(one["file"]), one["platforms"], decodes=name != PREDICT
             )
             for name, one in about["programs"].items()
         }

@@ -9,7 +9,7 @@ import numpy as np
 
 from framework.artifact.artifact import DECODE, PREFILL, Artifact
 from framework.artifact.errors import InvalidInput
-from framework.artifact.programs import padded, size_for
+from framework.artifact.programs import CACHE, padded, size_for
 from framework.artifact.scoring import size_of, token_rows
 
 
@@ -107,7 +107,7 @@ def _prompts(artifact: Artifact, prompts: Any) -> list[list[int]]:
 def _empty_cache(told: Mapping[str, Any], batch: int, length: int) -> dict[str, jax.Array]:
     sizes = {"batch": batch, "length": length}
     shape = tuple(sizes.get(place, place) for place in told["shape"])
-    return {name: jax.numpy.zeros(shape, told["dtype"]) for name in ("keys", "values")}
+    return {name: jax.numpy.zeros(shape, told["dtype"]) for name in CACHE}
 
 
 def _drawn(logits: np.ndarray, how: Sampling, random: np.random.Generator) -> np.ndarray:

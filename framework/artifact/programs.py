@@ -12,13 +12,14 @@ import numpy as np
 from framework.artifact.errors import ArtifactError
 
 Arrays = Mapping[str, Any]
+CACHE = ("keys", "values")
 
 
-def load_program(path: Path, platforms: Sequence[str], *, consumes: bool = False) -> Any:
+def load_program(path: Path, platforms: Sequence[str], *, decodes: bool = False) -> Any:
     """The exported function `(weights, inputs) -> outputs` of a file, jitted.
 
     Args:
-        consumes: the memory of its inputs may become that of its outputs.
+        decodes: its cache is given away, and the one that it returns lies in the same memory.
 
     Raises:
         ArtifactError: it is no program, or not for the platform of this process.
@@ -36,7 +37,19 @@ def load_program(path: Path, platforms: Sequence[str], *, consumes: bool = False
         raise ArtifactError(
             f"{path}: no program that jax {jax.__version__} can read ({reason[0]})"
         ) from error
-    return jax.jit(exported.call, donate_argnums=1 if consumes else ())
+    if not decodes:
+        return jax.jit(exported.call)
+
+    def call(weights: Any, given: Any, cache: Any) -> Any:
+        return exported.call(weights, {**given, **cache})
+
+    jitted = jax.jit(call, donate_argnums=2)
+
+    def decode(weights: Any, inputs: Arrays) -> Any:
+        cache = {name: inputs[name] for name in CACHE}
+        return jitted(weights, {n: a for n, a in inputs.items() if n not in CACHE}, cache)
+
+    return decode
 
 
 def keep_compiled() -> None:
