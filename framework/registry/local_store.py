@@ -124,6 +124,8 @@ class LocalStore:
 
     def _path(self, name: str) -> Path:
         path = self._root / name
+        if ".." in path.parts[len(self._root.parts) :]:
+            raise RegistryError(f"{name!r} is not inside {self.where}")
         for part in (path, *path.parents):
             if part == self._root:
                 return path

@@ -57,4 +57,4 @@ def nearest(name: str, known: Iterable[object]) -> str:
     close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]}?"
-    return f"there are {', '.join(choices[:20])}" if choices else "there are none"
+    return f"known: {', '.join(choices[:20])}" if choices else "there are none"
