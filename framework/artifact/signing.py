@@ -9,7 +9,7 @@ from typing import Any
 from framework.artifact.contents import SIGNATURE_FILE
 from framework.artifact.errors import ArtifactError
 
-_INSTALL = "pip install 'model-signing>=1.1' (the extra `signing`)"
+_INSTALL = "pip install 'model-signing>=1.1' pyOpenSSL (the extra `signing`)"
 
 
 def sign(path: Path, private_key: Path) -> Path:
@@ -73,8 +73,9 @@ def _library(part: str) -> Any:
 
     try:
         return importlib.import_module(f"model_signing.{part}")
-    except ImportError:
-        raise ArtifactError(f"signatures need the package model-signing: {_INSTALL}") from None
+    except ImportError as error:  # model-signing does not say that it needs pyOpenSSL
+        missing = error.name or "model_signing"
+        raise ArtifactError(f"signatures need the package {missing}: {_INSTALL}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -10,11 +10,12 @@ import numpy as np
 
 from framework.artifact import Artifact
 from framework.artifact.artifact import opened
+from framework.export.agreement import cost, violations
 from framework.export.client import as_client
 from framework.export.companions import arguments, write_examples
 from framework.export.measured import measure
 from framework.export.options import Bounds, ExportOptions
-from framework.export.parity import Difference, compare, require
+from framework.export.parity import Difference, ExportRefused, compare, require
 from framework.export.subject import Subject
 
 METRICS = "metrics.json"
@@ -32,7 +33,8 @@ def pass_gate(
     """
     kind = artifact.about["precision"]
     bounds = _bounds(subject, options, kind)
-    parity = []
+    parity: list[dict[str, Any]] = []
+    told: dict[str, Any] = {"parity": parity}
     for platform in _platforms():
         with jax.default_device(jax.devices(platform)[0]):
             there = opened(artifact.contents)
@@ -43,8 +45,32 @@ def pass_gate(
         _tell(parity[-1], say)
         require(difference, bound, f"The program in {kind} on {platform}")
         if own:
+            told["cost"] = _cost(subject, difference, bounds, kind)
             _write(folder, there, subject, difference, options)
-    return {"parity": parity}
+    return told
+
+
+def _cost(subject: Subject, difference: Difference, bounds: Bounds, kind: str) -> dict[str, Any]:
+    """What the precision costs in accuracy, calibration and answers, with intervals.
+
+    Raises:
+        ExportRefused: more than its bounds allow.
+    """
+    labels = subject.data.spec.labels
+    if not all(part.found.is_usual(labels) for part in subject.compared):
+        return {}
+    run = [part.found.predictions for part in subject.compared]
+    export = [difference.found[part.split] for part in subject.compared]
+    found = cost(labels.kind, run, export, [arrays["labels"] for arrays in run])
+    wrong = violations(found, bounds)
+    if wrong:
+        worst = difference.json()["worst_example"]
+        raise ExportRefused(
+            f"In {kind} {'; '.join(wrong)}; the farthest is example {worst['index']} of "
+            f"{worst['split']}: {worst['output']} {worst['export']:.6g}, the run's "
+            f"{worst['run']:.6g}"
+        )
+    return {name: estimate.json() for name, estimate in found.items()}
 
 
 def _write(
