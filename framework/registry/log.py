@@ -83,7 +83,11 @@ def read_log(store: Store, model: str) -> tuple[Entry, ...]:
 
 
 def append(store: Store, model: str, entries: tuple[Entry, ...], draft: Draft) -> Entry | None:
-    """Writes the entry after `entries`; None where another writer was faster."""
+    """Writes the entry after `entries`; None where another writer was faster.
+
+    Raises:
+        RegistryError: what it says cannot be kept as JSON, or the store fails.
+    """
     number, previous = len(entries) + 1, entries[-1].sha256 if entries else None
     values = {
         "format": _FORMAT,
@@ -96,7 +100,11 @@ def append(store: Store, model: str, entries: tuple[Entry, ...], draft: Draft) -
         "reason": draft.reason,
         "content": draft.content,
     }
-    content = _sealed(values)
+    try:
+        content = _sealed(values)
+    except (ValueError, TypeError) as error:  # a NaN in a manifest
+        text = f"what is to be kept of {model} is not JSON ({error}); nothing was changed"
+        raise RegistryError(text) from error
     name = place(model, number)
     try:
         store.create(name, content)

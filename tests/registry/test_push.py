@@ -92,6 +92,13 @@ def test_an_artifact_that_is_not_as_it_was_made_is_refused(store, tmp_path, dama
     assert store.files("blobs") == store.files("models") == []
 
 
+def test_a_manifest_with_a_number_that_is_not_finite_is_refused(store, tmp_path):
+    artifact = make_artifact(tmp_path / "artifact", parity=[{"largest_difference": float("nan")}])
+    with pytest.raises(RegistryError, match="is not JSON"):
+        push(store, artifact)
+    assert store.files("models") == []
+
+
 def test_what_is_no_artifact_is_a_mistake(store, tmp_path):
     with pytest.raises(InvalidRequest, match="no such directory"):
         push(store, tmp_path / "nothing")
