@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +15,6 @@ from framework.config import InvalidConfig, Problem
 from framework.data import ArraySource, Data, Mixup, RandomFlip
 from framework.models import CNN, MLP
 from framework.parallel import MeshOptions
-from framework.run import RunDirectory, RunOptions
 from framework.train import checks
 from framework.train.options import EarlyStopping, EvaluationOptions, Trainer
 from tests.train.parts import DATA, parts, said
@@ -154,17 +152,6 @@ def test_a_model_that_was_built_already() -> None:
     model = MLP(widths=(4,), inputs=DATA.spec.inputs, outputs=3, rngs=nnx.Rngs(0))
     (line,) = said(checks.check_parts(parts(model=model)))
     assert "add `_partial_: true` to its file" in line
-
-
-def test_a_run_goes_on_with_its_own_data(tmp_path: Path) -> None:
-    run = RunOptions(dir=tmp_path)
-    RunDirectory(tmp_path).begin({"seed": 0}, [], {}, {"fingerprint": "a" * 64}, {})
-    same, other = (replace(DATA, fingerprint=letter * 64) for letter in "ab")
-    assert said(checks.data_are_the_same(run, "x", same)) == []
-    (line,) = said(checks.data_are_the_same(run, "x", other))
-    assert "(fingerprint aaaaaaaa → bbbbbbbb)" in line
-    changes = RunOptions(dir=tmp_path, resume="allow_changes")
-    assert said(checks.data_are_the_same(changes, "x", other)) == []
 
 
 def test_parts_of_a_users_own_need_no_checks_of_their_own() -> None:

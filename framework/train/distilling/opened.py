@@ -1,5 +1,6 @@
 """A teacher ready to speak: its predictions of the student's data, and how they are timed."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,6 @@ from framework.train.distilling.teacher import Teacher
 from framework.train.experiment import Experiment
 from framework.train.predictor import Predictor
 from framework.train.rebuilt import Say, rebuilt
-from framework.train.state import as_arrays
 from framework.train.step import make_predict
 from framework.train.trained import open_run
 
@@ -53,14 +53,8 @@ def open_teacher(teacher: Teacher, student: Experiment, mesh: Mesh, say: Say) ->
     with no_mesh():
         trained = open_run(teacher.path, teacher.step)
         own, _ = rebuilt(teacher.path, say)
-    program = replace(own, mesh=student.mesh).program(trained.network, mesh)
-    state = program.abstract_state(own.values())
-    predictor = Predictor(
-        program, student.data, own.task, as_arrays(own.values()),
-        _placed(trained.params, state.params), _placed(trained.others, state.model_state),
-        batch_size_of(student),
-    )  # fmt: skip
-    return speaker_of(predictor)
+    predictor = Predictor.of(replace(own, mesh=student.mesh), trained, mesh, batch_size_of(student))
+    return speaker_of(replace(predictor, data=student.data))
 
 
 def no_mesh() -> Any:
@@ -75,11 +69,11 @@ def speaker_of(predictor: Predictor) -> Speaker:
 
 
 def size_of(network: Network) -> tuple[int, int]:
-    """How many parameters, and their bytes in the type in which the model makes them."""
-    shapes = network.shapes.values()
+    """How many parameters, and the bytes of all that is stored, as the model makes it."""
+    stored = [*network.shapes.values(), *network.other_shapes.values()]
     return (
-        sum(int(np.prod(one.shape)) for one in shapes),
-        sum(int(np.prod(one.shape)) * one.dtype.itemsize for one in shapes),
+        sum(math.prod(one.shape) for one in network.shapes.values()),
+        sum(math.prod(one.shape) * one.dtype.itemsize for one in stored),
     )
 
 
@@ -126,8 +120,3 @@ def _spoken(predictor: Predictor) -> Speak:
         return said
 
     return spoken
-
-
-def _placed(arrays: Mapping[str, jax.Array], like: Mapping[str, Any]) -> dict[str, jax.Array]:
-    """The arrays where the program wants them."""
-    return {name: jax.device_put(array, like[name].sharding) for name, array in arrays.items()}

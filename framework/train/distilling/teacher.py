@@ -9,8 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
-from framework.artifact.contents import inspect
-from framework.artifact.errors import ArtifactError
 from framework.checkpoint.record import finished_steps
 from framework.config import InvalidConfig, Problem
 from framework.data import Data
@@ -98,6 +96,8 @@ def _of_run(path: Path) -> Teacher:
 
 
 def _of_artifact(path: Path) -> Teacher:
+    from framework.artifact import ArtifactError, inspect  # late, as few runs have one
+
     try:
         about = inspect(path).about
     except ArtifactError as error:
