@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from framework.artifact.errors import ArtifactError
+
 
 def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     """Writes arrays of any type that JAX has, bfloat16 too, by their names."""
@@ -18,9 +20,14 @@ def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
 def read_weights(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file; their bytes stay there until they are used.
 
-    Raises OSError, and safetensors.SafetensorError of a file that is none.
+    Raises:
+        ArtifactError: the file is none of weights.
+        OSError: it cannot be read.
     """
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, framework="numpy") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ArtifactError(f"{path}: no weights ({error})") from error
