@@ -10,6 +10,7 @@ from framework.artifact import Contents
 from framework.artifact.artifact import opened
 from framework.artifact.signing import check_key, sign
 from framework.artifact.weights import write_weights
+from framework.config import InvalidConfig
 from framework.export.companions import write_companions
 from framework.export.described import describe
 from framework.export.exportable import Exportable
@@ -18,6 +19,7 @@ from framework.export.gate import pass_gate
 from framework.export.language import about_language, decodes, symbolic_rows, write_decoding
 from framework.export.options import ExportJob
 from framework.export.origin import origin
+from framework.export.others import check_formats, write_others
 from framework.export.place import made_beside, target
 from framework.export.quantising import ExportPrecision, computation, quantised
 from framework.export.stablehlo import SUFFIX, write_program
@@ -39,6 +41,8 @@ def export_run(job: ExportJob, console: Console) -> Path:
     """
     options = job.export
     place = target(job)
+    if problems := check_formats(options):
+        raise InvalidConfig(*problems)
     if options.sign is not None:
         check_key(options.sign)
 
@@ -60,6 +64,7 @@ def export_run(job: ExportJob, console: Console) -> Path:
             **origin(subject, whole, kind),
             "signature": signature.json(),
             "programs": _programs(folder, subject, floats, whole, kind),
+            "formats": write_others(folder, whole, options, subject.experiment.name),
             "weights": [WEIGHTS],
             "batch_sizes": sorted(options.batch_sizes),
         }

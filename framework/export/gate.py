@@ -8,13 +8,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from framework.artifact import Artifact
+from framework.artifact import Artifact, Signature
 from framework.artifact.artifact import opened
 from framework.export.agreement import cost, violations
 from framework.export.client import as_client
 from framework.export.companions import arguments, write_examples
 from framework.export.measured import measure
 from framework.export.options import Bounds, ExportOptions
+from framework.export.others import Predict, open_other
 from framework.export.parity import Difference, ExportRefused, compare, require
 from framework.export.subject import Subject
 
@@ -47,6 +48,12 @@ def pass_gate(
         if own:
             told["cost"] = _cost(subject, difference, bounds, kind)
             _write(folder, there, subject, difference, options)
+    for form, where in artifact.about["formats"].items():
+        predict = open_other(folder, form, where)
+        difference = compare(_given(predict, artifact.signature), subject.compared)
+        parity.append(_entry(difference, form, kind, "cpu", bounds.difference))
+        _tell(parity[-1], say)
+        require(difference, bounds.difference, f"{form} in {kind}")
     return told
 
 
@@ -106,6 +113,11 @@ def _asked(artifact: Artifact) -> Said:
     if "labels" in signature.arguments:
         return lambda batch: artifact.run(arguments(batch["inputs"], batch["labels"], signature))
     return lambda batch: artifact.predict(as_client(batch["inputs"], signature))
+
+
+def _given(predict: Predict, signature: Signature) -> Said:
+    """Another format's program, given what that of the artifact is given."""
+    return lambda batch: predict(arguments(batch["inputs"], batch["labels"], signature))
 
 
 def _entry(
