@@ -65,17 +65,13 @@ def open_store(where: str | Path, *, make: bool = False) -> Store:
         RegistryError: it is of another format, or its store cannot do what is needed.
     """
     store = _store(str(where))
-    try:
-        content = store.read(MARKER)
-    except FileNotFoundError:
+    if not _has_marker(store):
         if not make:
-            text = f"{store.where}: there is no registry; `push` makes one"
-            raise InvalidRequest(text) from None
-        if store.folders("") or store.files(""):
-            text = f"{store.where}: neither empty nor a registry; name a folder of its own"
-            raise InvalidRequest(text) from None
-    else:
-        _check(store, content)
+            raise InvalidRequest(f"{store.where}: there is no registry; `push` makes one")
+        filled = store.folders("") or store.files("")
+        if filled and not _has_marker(store):  # the marker comes first: nobody made it meanwhile
+            text = "neither empty nor a registry; name a folder of its own"
+            raise InvalidRequest(f"{store.where}: {text}")
     if make:
         _prove_exclusive(store)
     return store
@@ -87,16 +83,20 @@ def _store(where: str) -> Store:
     return LocalStore(Path(where.removeprefix("file://")))
 
 
-def _check(store: Store, content: bytes) -> None:
+def _has_marker(store: Store) -> bool:
+    """Raises RegistryError where it is not one that this version reads."""
     place = f"{store.where}/{MARKER}"
     try:
-        found = json.loads(content)["registry_format"]
+        found = json.loads(store.read(MARKER))["registry_format"]
+    except FileNotFoundError:
+        return False
     except (ValueError, KeyError, TypeError) as error:
         raise RegistryError(f"{place}: damaged; it should hold {json.dumps(_CONTENT)}") from error
     if found != _CONTENT["registry_format"]:
         known = _CONTENT["registry_format"]
         text = f"{place}: a registry of format {found!r}; this version reads format {known}"
         raise RegistryError(f"{text}; update the package `framework`")
+    return True
 
 
 def _prove_exclusive(store: Store) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -78,6 +79,9 @@ def at_once(action: Callable[[int], str], processes: int) -> list[str]:
                 said = action(one)
             except RegistryError as error:
                 said = str(error)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
             os.write(writer, said.encode())
             os._exit(0)
         os.close(writer)
@@ -85,7 +89,7 @@ def at_once(action: Callable[[int], str], processes: int) -> list[str]:
     for reader in readers:
         with os.fdopen(reader, "rb") as pipe:
             said.append(pipe.read().decode())
-        os.wait()
+        assert os.wait()[1] == 0
     return said
 
 
