@@ -119,11 +119,12 @@ def _integers(name: str, field: Input, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "iub":
         hint = "; give the raw values, not scaled ones" if array.dtype.kind == "f" else ""
         raise _unlike(name, field, f"type {_type(array)}{hint}")
-    limits = np.iinfo(np.dtype(field.dtype))
-    beyond = (array < limits.min) | (array > limits.max)
-    if array.dtype != field.dtype and beyond.any():
-        raise _unlike(name, field, f"the value {array[beyond][0]} {_place(beyond)}")
-    return _in_range(name, field, array.astype(field.dtype))
+    if array.dtype != field.dtype:
+        limits = np.iinfo(np.dtype(field.dtype))
+        beyond = (array < limits.min) | (array > limits.max)
+        if beyond.any():
+            raise _unlike(name, field, f"the value {array[beyond][0]} {_place(beyond)}")
+    return _in_range(name, field, array.astype(field.dtype, copy=False))
 
 
 def _in_range(name: str, field: Input, array: np.ndarray) -> np.ndarray:
