@@ -45,7 +45,10 @@ class RemoteStore:
     def create(self, name: str, content: bytes) -> None:
         """Writes a small file whole, or not at all; raises FileExistsError."""
         with _plainly(self._url(name)), _ONE_BY_ONE:
-            self._files.pipe_file(self._path(name), content, mode="create")
+            try:
+                self._files.pipe_file(self._path(name), content, mode="create")
+            except FileNotFoundError as error:  # no such bucket
+                raise RegistryError(f"{self._url(name)}: {reason(error)}") from error
 
     def read(self, name: str) -> bytes:
         """Raises FileNotFoundError."""

@@ -25,7 +25,7 @@ def read_metrics(store: Store, version: Version) -> Metrics | None:
         return {}
     except (RegistryError, ValueError):
         return None
-    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+    return {name: value for name, value in found.items() if type(value) in (int, float)}
 
 
 def main_metrics(metrics: Metrics | None) -> dict[str, float]:

@@ -42,11 +42,12 @@ def _push(chosen: argparse.Namespace, where: str, settings: Mapping[str, Any]) -
     path = Path(chosen.artifact)
     if not path.is_dir():
         raise InvalidRequest(f"{path}: no such directory; scripts/export.py makes artifacts")
-    done = registry.push(open_store(where, make=True), path, chosen.name, chosen.reason)
+    store = open_store(where, make=True)
+    done = registry.push(store, path, chosen.name, chosen.reason)
     if tracker is not None:
         from scripts.registry_command.tracking import log_push
 
-        log_push(done, path, tracker, Path(settings["push_records"]))
+        log_push(store, done, path, tracker, Path(settings["push_records"]))
     return tables.pushed(done, where)
 
 

@@ -1,15 +1,17 @@
 """A push on the record of W&B."""
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from framework.registry import Pushed
+from framework.registry import Pushed, Store
 from framework.tracking import TrackerOptions, open_trackers
+from scripts.registry_command import cells
 
 
-def log_push(done: Pushed, path: Path, options: TrackerOptions, records: Path) -> None:
+def log_push(
+    store: Store, done: Pushed, path: Path, options: TrackerOptions, records: Path
+) -> None:
     """Logs the artifact, its metrics and what it is, to a W&B run of type `push`.
 
     What W&B does not take is a warning: the version is registered.
@@ -22,7 +24,7 @@ def log_push(done: Pushed, path: Path, options: TrackerOptions, records: Path) -
         config={"model": done.model, "version": done.version.number, **done.version.about},
         name=name, resume_step=None, warn=lambda line: print(line, file=sys.stderr), job="push",
     )  # fmt: skip
-    metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
+    metrics = cells.read_metrics(store, done.version) or {}
     step = int((done.version.about.get("run") or {}).get("step") or 0)
     tracker.scalars(step, {"version": float(done.version.number), **metrics})
     tracker.artifact(done.model, "model", path)
