@@ -16,7 +16,7 @@ from framework.export.formats import savedmodel
 from framework.export.formats.rewrite import Rewrite, rewritten
 from framework.export.formats.rewrites import argmax_by_place, gather_along_last
 
-PACKAGES = ("tensorflow", "ai_edge_litert")
+PACKAGES: tuple[str, ...] = ("tensorflow", "ai_edge_litert")
 EXTRA = "litert"
 FILE = "model.tflite"
 # TensorFlow's converter knows neither where the batch is of any size.

@@ -22,6 +22,7 @@ _CALLS = {
     "custom_vjp_call": "call_jaxpr",
     "jit": "jaxpr",
     "pjit": "jaxpr",
+    "remat2": "jaxpr",
 }
 """Primitives that only call a program, and the parameter that holds it."""
 

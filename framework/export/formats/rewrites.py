@@ -55,6 +55,12 @@ def pad_by_parts(x: jax.Array, filling: Any, *, padding_config: Any) -> jax.Arra
     return x
 
 
+def stack_by_parts(*parts: jax.Array, axis: int) -> jax.Array:
+    """`stack` as a concatenation."""
+    joined: jax.Array = lax.concatenate([lax.expand_dims(x, (axis,)) for x in parts], axis)
+    return joined
+
+
 def select_truth(which: jax.Array, *cases: jax.Array) -> jax.Array:
     """`select_n`, where truth values are chosen among by logic."""
     if cases[0].dtype != jnp.bool_ or which.dtype != jnp.bool_:
@@ -75,30 +81,32 @@ def argmax_by_place(x: jax.Array, *, axes: tuple[int, ...], index_dtype: Any) ->
 def gather_along_last(
     x: jax.Array, places: jax.Array, *, dimension_numbers: Any, **parameters: Any
 ) -> jax.Array:
-    """`gather` of one value for each row (`take_along_axis`, of the last axis) by comparison.
+    """`gather` in the last axis by comparison: `take_along_axis`, and one place for all rows.
 
     Another gather stays one. A place beyond the row gives what `parameters` fill with.
     """
     last = x.ndim - 1
-    rows = tuple(range(last))
-    taken = dimension_numbers.start_index_map == (last,) and (
-        dimension_numbers.operand_batching_dims == dimension_numbers.start_indices_batching_dims
-        and dimension_numbers.operand_batching_dims == rows
-        and places.shape[:last] == x.shape[:last]
-        and not dimension_numbers.offset_dims
-    )
-    if not taken or not jnp.issubdtype(x.dtype, jnp.floating):
-        chosen: jax.Array = lax.gather_p.bind(
-            x, places, dimension_numbers=dimension_numbers, **parameters
-        )
-        return chosen
+    if dimension_numbers.start_index_map != (last,) or not jnp.issubdtype(x.dtype, jnp.floating):
+        return _gathered(x, places, dimension_numbers, parameters)
+    by_row = dimension_numbers.operand_batching_dims == tuple(range(last))
+    by_row &= dimension_numbers.start_indices_batching_dims == tuple(range(last))
+    of_all = places.shape == (1,) and parameters["slice_sizes"][:last] == x.shape[:last]
+    if not (by_row or of_all):
+        return _gathered(x, places, dimension_numbers, parameters)
     size = x.shape[last]
     if parameters["mode"] == lax.GatherScatterMode.CLIP:
         places = jnp.clip(places, 0, size - 1)
-    at = places == lax.broadcasted_iota(places.dtype, (*places.shape[:-1], size), places.ndim - 1)
-    spread = x.reshape(*x.shape[:last], *(1 for _ in places.shape[last:-1]), size)
+    between = places.ndim - 1 - last if by_row else 0  # several places for each row
+    spread = jnp.expand_dims(x, tuple(range(last, last + between)))
+    at = lax.broadcasted_iota(places.dtype, (1,) * (spread.ndim - 1) + (size,), spread.ndim - 1)
+    at = at == places
     found: jax.Array = jnp.where(at, spread, 0).sum(-1)
     if parameters["mode"] != lax.GatherScatterMode.FILL_OR_DROP:
         return found
     filling = jnp.nan if parameters["fill_value"] is None else parameters["fill_value"]
     return jnp.where(at.any(-1), found, filling)
+
+
+def _gathered(x: jax.Array, places: jax.Array, numbers: Any, parameters: Any) -> jax.Array:
+    chosen: jax.Array = lax.gather_p.bind(x, places, dimension_numbers=numbers, **parameters)
+    return chosen

@@ -10,7 +10,7 @@ import numpy as np
 
 from framework.export.exportable import Exportable
 
-PACKAGES = ("tensorflow",)
+PACKAGES: tuple[str, ...] = ("tensorflow",)
 EXTRA = "savedmodel"
 FILE = "saved_model.pb"
 SIGNATURE = "serving_default"
