@@ -18,7 +18,11 @@ def log_push(
     """
     name = f"{done.model}-{done.version.number}"
     directory = records / name
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"W&B: {error}; the version is registered all the same", file=sys.stderr)
+        return
     tracker = open_trackers(
         replace(options, tensorboard=False, jsonl=False), directory,
         config={"model": done.model, "version": done.version.number, **done.version.about},

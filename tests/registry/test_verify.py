@@ -131,7 +131,18 @@ class TestSignatures:
         problems = verify(local, key=keys[1]).problems
         assert len(problems) == 1
         assert problems[0].startswith("toy@1: ")
-        assert "pulled" not in problems[0]
+
+    def test_whoever_makes_all_hashes_anew_still_has_no_signature(self, local, tmp_path, keys):
+        from framework.artifact.signing import sign
+
+        artifact = make_artifact(tmp_path / "artifact")
+        sign(artifact, keys[0])
+        signature = (artifact / "model.sig").read_bytes()
+        forged = make_artifact(tmp_path / "forged", seed=1)
+        (forged / "model.sig").write_bytes(signature)
+        push(local, forged)
+        assert verify(local).problems == ()
+        assert "not as it was signed" in verify(local, key=keys[1]).problems[0]
 
 
 def test_a_registry_of_another_format(local, tmp_path):
