@@ -85,7 +85,9 @@ def served(layout: Layout, formats: Sequence[str], name: str) -> Served:
         if form in runs:
             return Served(layout, form, server_name(name))
     expected = f"export.formats with {' or '.join(runs)}, which its server runs"
-    raise InvalidConfig(Problem("export.layout", layout, expected, f"export.formats=[{runs[0]}]"))
+    raise InvalidConfig(
+        Problem("export.layout", layout, expected, f"choose export.formats=[{runs[0]}]")
+    )
 
 
 def server_name(name: str) -> str:
