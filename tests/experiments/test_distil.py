@@ -113,6 +113,28 @@ def test_the_run_is_evaluated_and_replayed_without_its_teacher(
         np.testing.assert_array_equal(batch["teacher"], said[batch["index"]])
 
 
+@pytest.mark.long
+def test_an_artifact_teaches_as_its_run_does(
+    teacher: Path, student: Path, tmp_path: Path, command: Command
+) -> None:
+    artifact = tmp_path / "artifact"
+    words = (f"run={teacher}", f"export.dir={artifact}", "export.parity.examples=64")
+    ended = launch(*words, cwd=tmp_path, module="scripts.export")
+    assert ended.code == 0, ended
+    # Calibrated, its words are others; without that they are the run's.
+    temperature = read(artifact / "calibration.json")["temperature"]
+    ended = command(*STUDENT, f"teacher={artifact}", "run.dir=run", "trainer.steps=20")
+    assert ended.code == 0, ended
+    said, before = (
+        np.load(run / "distillation" / "outputs.npy") for run in (tmp_path / "run", student)
+    )
+    sharpened = said * temperature
+    sharpened -= np.log(np.exp(sharpened).sum(1, keepdims=True))
+    np.testing.assert_allclose(sharpened, before, atol=1e-3)
+    found = read(tmp_path / "run" / "distillation.json")["teacher"]
+    assert (found["kind"], found["parameters"]) == ("artifact", 64 * 64 + 64 + 64 * 10 + 10)
+
+
 def test_a_plan_has_a_place_for_what_the_teacher_says(teacher: Path, tmp_path: Path) -> None:
     ended = launch(*STUDENT, f"teacher={teacher}", cwd=tmp_path, module="experiments.plan")
     assert ended.code == 0, ended

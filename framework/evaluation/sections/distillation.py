@@ -70,8 +70,8 @@ def _lost(found: Mapping[str, Any]) -> str:
 def _apart(name: str, value: float) -> str:
     if not value:
         return "the teacher's"
-    size = points(abs(value)) if is_share(name) else number(abs(value))
-    return f"{size} {'higher' if value > 0 else 'lower'} than the teacher's"
+    amount = points(abs(value)) if is_share(name) else decimals(abs(value))
+    return f"{amount} {'higher' if value > 0 else 'lower'} than the teacher's"
 
 
 def _saved(found: Mapping[str, Any]) -> str:
