@@ -1,0 +1,380 @@
+"""From a run to an artifact, as a user asks for it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framework.artifact import Sampling, generate, inspect, load
+from framework.data import Bytes, table
+from framework.manifest import MANIFEST
+from framework.stats import TemperatureScaling
+from tests.experiments.launch import SMALL, Ended, environment, here
+
+MODULE = "scripts.export"
+DEEP = "evaluation.analysis.depth=quick"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRAMEWORK_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small classifier of digits, with a temperature and a profile."""
+    folder = tmp_path_factory.mktemp("exported") / "run"
+    assert here(*SMALL, DEEP, f"run.dir={folder}") == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def artifact(run: Path) -> Path:
+    """Its artifact, not to be changed."""
+    assert here(f"run={run}", module=MODULE) == 0
+    return run / "artifact"
+
+
+@pytest.fixture
+def export(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    def call(*words: str) -> Ended:
+        capsys.readouterr()
+        code = here(f"run={run}", f"export.dir={tmp_path}/made", *words, module=MODULE)
+        return Ended(code, *capsys.readouterr())
+
+    return call
+
+
+def test_it_holds_what_it_promises(run, artifact):
+    names = {p.relative_to(artifact).as_posix() for p in artifact.rglob("*") if p.is_file()}
+    assert names == {
+        "manifest.json", "programs/predict.stablehlo", "weights/weights.safetensors",
+        "calibration.json", "metrics.json", "model_card.md", "examples/inputs.npz",
+        "examples/outputs.npz", "reference_profile/about.json", "reference_profile/train.npz",
+        "reference_profile/validation.npz", "reference_profile/embedding.npz",
+    }  # fmt: skip
+    about = inspect(artifact).about
+    assert about["run"]["step"] == 40
+    assert about["data"] == {
+        "name": "digits", "fingerprint": json.loads((run / "data.json").read_text())["fingerprint"]
+    }  # fmt: skip
+    image = about["signature"]["inputs"]["image"]
+    assert (image["shape"], image["dtype"], image["range"]) == (["batch", 8, 8], "uint8", [0, 16])
+    assert about["programs"]["predict"]["platforms"] == ["cpu", "cuda", "tpu"]
+    (parity,) = about["parity"]
+    assert parity["examples"] == 1000
+    assert 0 < parity["largest_difference"] <= 1e-5
+
+
+def test_it_says_what_the_run_says_calibrated(run, artifact):
+    """Raw pixels in; the run's own probabilities, divided by its temperature, out."""
+    from sklearn.datasets import load_digits
+
+    with np.load(run / "evaluation" / "test" / "predictions.npz") as arrays:
+        before = dict(arrays)
+    temperature = json.loads((run / "calibration.json").read_text())["temperature"]
+    logs = np.log(before["probabilities"].astype(np.float64))
+    wanted = TemperatureScaling(temperature).apply(logs)
+    from framework.data import digits
+
+    source = digits(batch_size=1).splits["test"]
+    raw = source.gather(before["index"])["inputs"]
+    assert set(map(bytes, raw)) <= set(map(bytes, load_digits().images.astype(np.uint8)))
+    found = load(artifact).predict({"image": raw})
+    np.testing.assert_allclose(found["probabilities"], wanted, atol=1e-5)
+    assert found["class"].tolist() == [str(c) for c in wanted.argmax(1)]
+
+
+def test_its_metrics_are_its_own_with_intervals(run, artifact):
+    loaded = load(artifact)
+    metrics = loaded.metrics()
+    before = json.loads((run / "evaluation" / "test" / "metrics.json").read_text())
+    assert metrics["split"] == "test"
+    assert metrics["accuracy"] == before["accuracy"]  # which a temperature does not change
+    assert metrics["accuracy/low"] < metrics["accuracy"] < metrics["accuracy/high"]
+    assert metrics["log_loss"] != before["log_loss"]
+    inputs, outputs = loaded.examples()
+    again = loaded.run(inputs)
+    np.testing.assert_allclose(again["probabilities"], outputs["probabilities"], atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8", "int8_dynamic"])
+def test_another_precision_is_smaller_and_within_its_bounds(artifact, export, tmp_path, precision):
+    if precision != "bfloat16":
+        pytest.importorskip("qwix", reason="the extra `quantize` is not installed")
+    ended = export(f"export.precision={precision}", "export.parity.examples=1000")
+    assert ended.code == 0, ended
+    made = tmp_path / "made"
+    weights = "weights/weights.safetensors"
+    assert (made / weights).stat().st_size < 0.75 * (artifact / weights).stat().st_size
+    about = inspect(made).about
+    assert about["precision"] == precision
+    assert about["cost"]["agreement"]["value"] > 0.97
+    assert load(made).predict(np.zeros((3, 8, 8), np.uint8))["probabilities"].shape == (3, 10)
+
+
+def test_a_bound_that_is_passed_fails_the_export_and_leaves_nothing(export, tmp_path):
+    ended = export("export.parity.float32.difference=1e-12")
+    assert ended.code == 1
+    assert "differs from the run by" in ended.err
+    assert "where 1e-12 is allowed" in ended.err
+    assert "of example" in ended.err
+    assert "No artifact was made." in ended.err
+    assert list(tmp_path.iterdir()) == []
+    ended = export("export.precision=bfloat16", "export.parity.bfloat16.agreement=1",
+                   "export.parity.bfloat16.calibration_increase=0")  # fmt: skip
+    assert ended.code == 1, ended
+    assert "the farthest is example" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_artifact_is_not_overwritten_by_chance(export, tmp_path):
+    assert export().code == 0
+    before = (tmp_path / "made" / MANIFEST).read_bytes()
+    ended = export()
+    assert ended.code == 2
+    assert "export.replace=true" in ended.err
+    assert (tmp_path / "made" / MANIFEST).read_bytes() == before
+    assert export("export.replace=true", "export.batch_sizes=[2]").code == 0
+    assert inspect(tmp_path / "made").about["batch_sizes"] == [2]
+    assert [p.name for p in tmp_path.iterdir()] == ["made"]
+
+
+def test_a_full_disk_leaves_nothing(export, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("framework.export.export.write_weights", full)
+    ended = export()
+    assert (ended.code, ended.err) == (1, "No space left on device\nNo artifact was made.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run=nowhere"], "nowhere: expected a run directory"),
+        (["step=7"], "step=7: expected one of"),
+        (["export.precision=int4"], "export.precision=int4"),
+        (["export.formats=[tflite]"], "export.formats"),
+        (["export.batch_sizes=[]"], "export.batch_sizes"),
+        (["export.batch_sizes=[0]"], "export.batch_sizes"),
+        (["export.dri=x"], "did you mean 'dir'"),
+        (["export.layout=triton"], "export.layout=triton: expected export.formats with onnx"),
+    ],
+)
+def test_wrong_words_are_a_line_each(export, tmp_path, words, said):
+    ended = export(*words)
+    assert ended.code == 2, ended
+    assert said in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_directory_is_not_replaced(run, tmp_path, capsys):
+    (tmp_path / "notes").write_text("mine")
+    code = here(f"run={run}", f"export.dir={tmp_path}", "export.replace=true", module=MODULE)
+    assert code == 2
+    assert "a directory that is not there yet, or an artifact" in capsys.readouterr().err
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_a_key_that_is_none_is_found_before_anything_is_done(export, tmp_path):
+    pytest.importorskip("model_signing", reason="the extra `signing` is not installed")
+    (tmp_path / "key").write_text("no key")
+    ended = export("--sign", f"{tmp_path}/key")
+    assert ended.code == 1
+    assert "expected an elliptic-curve private key" in ended.err
+
+
+def test_a_killed_export_leaves_no_artifact_and_the_next_one_tidies(run, tmp_path):
+    """Killed while the parity is measured: everything is written but the manifest."""
+    place = tmp_path / "made"
+    script = (
+        "import os, sys; sys.argv = ['export', *sys.argv[1:]]\n"
+        "import framework.export.export as e\n"
+        "e.pass_gate = lambda *_: os.kill(os.getpid(), 9)\n"
+        "from scripts.export import main; main()\n"
+    )
+    words = [f"run={run}", f"export.dir={place}"]
+    ended = subprocess.run(
+        [sys.executable, "-c", script, *words], env=environment(), capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == -9, ended
+    (left,) = tmp_path.iterdir()
+    assert left.name.endswith(".partial")
+    assert not (left / MANIFEST).exists()
+    assert here(*words, module=MODULE) == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["made"]
+
+
+def test_columns_come_unscaled_and_categories_as_text(tmp_path, capsys):
+    """A table with missing values, text and numbers that stand for categories."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    random = np.random.default_rng(0)
+    age = random.normal(40, 12, 600)
+    age[::7] = np.nan
+    job = random.choice(["cook", "pilot", "nurse"], 600)
+    code = random.integers(1, 4, 600)
+    label = np.where((np.nan_to_num(age, nan=40) > 40) ^ (job == "cook"), "yes", "no")
+    columns = {"age": age, "job": job, "code": code, "label": label}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    run = tmp_path / "run"
+    words = [
+        "data=table", f"data.path={tmp_path}/t.parquet", "data.label=label", "model=table",
+        "data.categorical=[code]", "data.augmentations=[]", "model.width=16", "model.depth=1",
+    ]  # fmt: skip
+    small = [w for w in SMALL if not w.startswith("model")]
+    assert here(*small, DEEP, *words, f"run.dir={run}") == 0, capsys.readouterr()
+    assert here(f"run={run}", module=MODULE) == 0, capsys.readouterr()
+    loaded = load(run / "artifact")
+    assert loaded.signature.inputs["code"].categories == ("1", "2", "3")
+    with np.load(run / "evaluation" / "test" / "predictions.npz") as arrays:
+        before = dict(arrays)
+    data = table(f"{tmp_path}/t.parquet", label="label", batch_size=1, categorical=("code",))
+    rows = data.splits["test"].gather(before["index"])["inputs"]
+    known = data.categories
+    given = {
+        "age": rows["numeric"][:, 0],
+        "job": [known["job"][i - 1] for i in rows["categorical"][:, 0]],
+        "code": [int(known["code"][i - 1]) for i in rows["categorical"][:, 1]],
+    }
+    found = loaded.predict(given)
+    temperature = json.loads((run / "calibration.json").read_text())["temperature"]
+    logs = np.log(np.clip(before["probabilities"].astype(np.float64), 1e-12, None))
+    wanted = TemperatureScaling(temperature).apply(logs)
+    np.testing.assert_allclose(found["probabilities"], wanted, atol=1e-5)
+    one = {name: [values[0]] for name, values in given.items()}
+    unknown = loaded.predict(one | {"job": ["astronaut"]})["probabilities"]
+    np.testing.assert_allclose(
+        unknown, loaded.predict(one | {"job": [None]})["probabilities"], atol=1e-7
+    )
+
+
+@pytest.fixture(scope="module")
+def language(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifact of a tiny language model that has learned two sentences."""
+    folder = tmp_path_factory.mktemp("text")
+    for page in range(6):
+        (folder / f"{page}.txt").write_text("".join(f"{page} rose is a rose. " for _ in range(60)))
+    run = folder / "run"
+    code = here(
+        "experiment=shakespeare", f"data.path={folder}", f"run.dir={run}", "mesh=single",
+        "data.sequence_length=96", "data.batch_size=8", "model.layers=2", "model.width=32",
+        "model.heads=2", "trainer.steps=80", "schedule.warmup=5", "evaluation.every=40",
+        "checkpoint.every=40", "data.files='*.txt'", "tracker=none", "optimizer.learning_rate=1e-2",
+        "evaluation.analysis.depth=none",
+    )  # fmt: skip
+    assert code == 0
+    assert here(f"run={run}", "export.batch_sizes=[1,4]", module=MODULE) == 0
+    return run / "artifact"
+
+
+def test_a_language_model_writes_what_its_run_writes(language, capsys):
+    prompt = "3 rose is a"
+    words = [f"run={language.parent}", f"prompt={prompt}", "tokens=20", "temperature=0"]
+    capsys.readouterr()
+    assert here(*words, module="experiments.generate") == 0
+    written = capsys.readouterr().out
+    loaded = load(language, warm=False)
+    assert set(loaded.programs) == {"predict", "prefill", "decode"}
+    (ids,) = generate(loaded, prompt, 20)
+    assert loaded.tokenizer is not None
+    assert prompt + loaded.tokenizer.decode(ids) + "\n" == written
+
+
+def test_prompts_of_unequal_length_do_not_see_each_other(language):
+    loaded = load(language, warm=False)
+    prompts = ["3 rose is a", "1", "a rose. 2 rose"]
+    together = generate(loaded, prompts, 12)
+    assert together == [generate(loaded, one, 12)[0] for one in prompts]
+
+
+def test_drawing_is_repeatable_and_top_one_is_greedy(language):
+    loaded = load(language, warm=False)
+    drawn = [generate(loaded, "1", 20, Sampling(1.5, seed=seed)) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert generate(loaded, "1", 20, Sampling(1.5, top_k=1)) == generate(loaded, "1", 20)
+
+
+def test_the_likelihood_of_a_text_is_that_of_its_tokens_one_by_one(language):
+    """Against the decoding programs: what was said before each token, token by token."""
+    loaded = load(language, warm=False)
+    text = "2 rose is a rose."
+    found = loaded.predict({"text": [text, "a much longer text. " * 4]})
+    ids = Bytes().fit([]).encode(text)
+    total, said = 0.0, []
+    for place in range(len(ids)):
+        inputs = {
+            "tokens": np.asarray([[256, *ids[:place]]], np.int32),
+            "lengths": np.asarray([place + 1], np.int32),
+            **{
+                name: np.zeros((2, 1, 32, *loaded.about["language"]["cache"]["shape"][3:]), "f4")
+                for name in ("keys", "values")
+            },
+        }
+        logits = np.asarray(loaded.programs["prefill"](loaded.weights, inputs)["logits"])[0]
+        logits = logits.astype(np.float64)
+        nats = logits[ids[place]] - np.log(np.exp(logits - logits.max()).sum()) - logits.max()
+        said.append(nats)
+        total += nats
+    assert found["log_likelihood"][0] == pytest.approx(total, abs=1e-3)
+    np.testing.assert_allclose(found["token_log_likelihood"][0, : len(ids)], said, atol=1e-4)
+    assert np.isnan(found["token_log_likelihood"][0, len(ids) :]).all()
+    assert found["tokens"].tolist() == [len(text), 80]
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        ({"text": []}, "the batch is empty"),
+        ({"text": [""]}, "text 0: expected at least one character"),
+        ({"text": ["x" * 97]}, "text 0: expected at most 96 tokens, got 97"),
+        ({"text": [3]}, "text 0: expected a string, got int"),
+        ({"tokens": [[257]]}, "tokens 0: expected ids from 0 to 256, got 257"),
+        ({"tokens": [[0.5]]}, "expected a list of at least one whole number"),
+        ({"tokens": [[]]}, "expected a list of at least one whole number"),
+        ({"texts": ["x"]}, "expected text: strings, or tokens"),
+        ({}, "got nothing"),
+    ],
+)
+def test_wrong_texts_are_told_what_is_wanted(language, batch, said):
+    loaded = load(language, warm=False)
+    with pytest.raises(ValueError, match=said):
+        loaded.predict(batch)
+
+
+def test_more_than_the_context_is_not_written(language):
+    loaded = load(language, warm=False)
+    with pytest.raises(ValueError, match="expected from 1 to 85, as the context is 96"):
+        generate(loaded, "x" * 10, 86)
+    assert len(generate(loaded, "x" * 10, 85)[0]) <= 85
+
+
+def test_a_checkpoint_that_is_not_the_last_has_a_temperature_of_its_own(run, tmp_path):
+    place = tmp_path / "early"
+    assert here(f"run={run}", "step=20", f"export.dir={place}", module=MODULE) == 0
+    early = json.loads((place / "calibration.json").read_text())
+    last = json.loads((run / "calibration.json").read_text())
+    assert early["temperature"] != last["temperature"]
+    assert inspect(place).about["run"]["step"] == 20
+
+
+def test_a_run_without_analysis_is_exported_uncalibrated(run, tmp_path):
+    copied = shutil.copytree(run, tmp_path / "run")
+    shutil.rmtree(copied / "reference_profile")
+    shutil.rmtree(copied / "artifact", ignore_errors=True)
+    (copied / "calibration.json").unlink()
+    assert here(f"run={copied}", module=MODULE) == 0
+    made = copied / "artifact"
+    assert json.loads((made / "calibration.json").read_text()) == {"method": "none"}
+    assert not (made / "reference_profile").exists()
