@@ -1,6 +1,8 @@
 """It says what the run that it came from says."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from framework.registry.gates.gate import Contender, Number, Verdict
 
@@ -9,27 +11,60 @@ from framework.registry.gates.gate import Contender, Number, Verdict
 class Parity:
     """Every comparison that the export made is within its bound, and every format was compared.
 
+    A coarser precision than the run's has no bound on single numbers; the export measures what it
+    costs (`cost` in the manifest), which has bounds here.
+
     Attributes:
         examples: that each comparison must rest on, at least.
+        accuracy_drop: of a coarser precision at most, as a share.
+        agreement: share of examples at least that a coarser precision answers as the run does.
+        loss_increase: at most; log loss in nats, of a regression the share of the error.
     """
 
     examples: int = 1
+    accuracy_drop: float = 0.02
+    agreement: float = 0.96
+    loss_increase: float = 0.1
 
     def __call__(self, candidate: Contender, champion: Contender | None) -> Verdict:
         """Fails where there is no comparison, or one is over its bound."""
         del champion
         made = candidate.about.get("parity") or []
-        wrong, numbers = [], dict[str, Number]()
+        wrong, coarse, numbers = [], [], dict[str, Number]()
         for one in made:
             name = f"{one['format']}/{one['precision']}/{one['platform']}"
             found, bound = one["largest_difference"], one["bound"]
             numbers |= {name: found, f"{name}/bound": bound}
-            if found is None or bound is None or not found <= bound:  # NaN is not within it either
+            if bound is None and one["precision"] != "float32":
+                coarse.append(name)
+            elif bound is None or found is None or found > bound:
                 wrong.append(f"{name} differs by {found}, over {bound}")
             if one["examples"] < self.examples:
                 wrong.append(f"{name} was compared on {one['examples']} examples only")
         compared = {one["format"] for one in made}
         formats = ["stablehlo", *(candidate.about.get("formats") or {})]
         wrong += [f"{name} was not compared" for name in formats if name not in compared]
-        said = f"{len(made)} comparisons with the run, all within their bounds"
-        return Verdict(not wrong, "; ".join(wrong) or said, numbers)
+        cost = {name: one["value"] for name, one in (candidate.about.get("cost") or {}).items()}
+        numbers |= cost
+        wrong += self._too_dear(coarse, cost)
+        said = f"{len(made)} compared with the run, within their bounds"
+        told = [f"{name} {value:.3g}" for name, value in cost.items() if value is not None]
+        return Verdict(not wrong, "; ".join(wrong) or ", ".join([said, *told]), numbers)
+
+    def _too_dear(self, coarse: list[str], cost: Mapping[str, Any]) -> list[str]:
+        if not coarse:
+            return []
+        if not cost:
+            return [f"{name} has no bound, and its cost was not measured" for name in coarse]
+        wrong = [
+            f"{name} of its precision is {cost[name]:.4g}, over {most:g}"
+            for name, most in (
+                ("accuracy_drop", self.accuracy_drop),
+                ("loss_increase", self.loss_increase),
+            )
+            if cost.get(name) is not None and cost[name] > most
+        ]
+        agreement = cost.get("agreement")
+        if agreement is not None and agreement < self.agreement:
+            wrong.append(f"it agrees with the run in {agreement:.4g}, under {self.agreement:g}")
+        return wrong

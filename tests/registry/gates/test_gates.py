@@ -161,7 +161,7 @@ def test_size_has_bounds_in_bytes_and_against_the_champion(contender):
 @pytest.mark.parametrize(
     ("changes", "passed", "said"),
     [
-        ({}, True, "1 comparisons"),
+        ({}, True, "1 compared"),
         (
             {"largest_difference": 1e-4},
             False,
@@ -177,6 +177,33 @@ def test_parity_is_within_its_bound(contender, changes, passed, said):
     found = Parity(examples=1000)(contender(parity=parity), None)
     assert found.passed == passed
     assert said in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [
+        ({"accuracy_drop": 0.01, "agreement": 0.97}, ""),
+        ({"accuracy_drop": -0.01, "agreement": None}, ""),
+        (
+            {"accuracy_drop": 0.03, "agreement": 0.97},
+            "accuracy_drop of its precision is 0.03, over 0.02",
+        ),
+        ({"accuracy_drop": 0.0, "agreement": 0.9}, "agrees with the run in 0.9, under 0.96"),
+        ({"loss_increase": 0.2}, "loss_increase of its precision is 0.2, over 0.1"),
+        ({}, "stablehlo/int8/cpu has no bound, and its cost was not measured"),
+    ],
+)
+def test_a_coarser_precision_is_bounded_by_what_it_costs(contender, cost, said):
+    parity = [about()["parity"][0] | {"precision": "int8", "bound": None}]
+    told = {name: {"value": value} for name, value in cost.items()}
+    found = Parity()(contender(parity=parity, precision="int8", cost=told), None)
+    assert found.passed == (not said)
+    assert said in found.sentence
+
+
+def test_in_float32_there_is_always_a_bound(contender):
+    parity = [about()["parity"][0] | {"bound": None}]
+    assert not Parity()(contender(parity=parity), None).passed
 
 
 def test_every_format_is_compared(contender):
