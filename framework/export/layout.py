@@ -33,7 +33,7 @@ SERVED: Mapping[str, tuple[str, ...]] = {
 CONFIGURATION = "config.pbtxt"
 SERVICE = "inferenceservice.yaml"
 # KServe's own choices, TF Serving 2.6.2 and Triton 23.05, are too old for these programs.
-TF_SERVING, TRITON = "2.21.0", "25.06-py3"
+TF_SERVING, TRITON = "2.21.0", "26.06-py3"
 _TYPES = {"bool": "TYPE_BOOL", "float16": "TYPE_FP16", "bfloat16": "TYPE_BF16"}
 
 

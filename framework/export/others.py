@@ -1,63 +1,55 @@
-"""Formats that are written beside StableHLO, each where its server looks for it."""
+"""The formats beside StableHLO, each written where it is to stand."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
-import numpy as np
-
-from framework.config import InvalidConfig, Problem
+from framework.config import InvalidConfig
 from framework.export.exportable import Exportable
-from framework.export.formats import lacking, open_format, write_format
-from framework.export.layout import served, write_configuration
-from framework.export.options import ExportOptions
-
-STABLEHLO = "stablehlo"
-Predict = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
+from framework.export.formats import FORMATS, lacking, write_format
+from framework.export.layout import Layout, served, write_configuration
 
 
-def check_formats(options: ExportOptions) -> list[Problem]:
-    """Packages that are missing, and a layout whose server runs none of the formats."""
-    problems = [problem for name in others(options) for problem in lacking(name)]
-    if options.layout is not None:
-        try:
-            served(options.layout, others(options), "model")
-        except InvalidConfig as error:
-            problems += error.problems
-    return problems
+def check_formats(formats: Sequence[str], layout: Layout | None) -> None:
+    """Raises InvalidConfig where packages are missing or no server of `layout` runs a format."""
+    problems = [problem for name in formats if name in FORMATS for problem in lacking(name)]
+    if problems:
+        raise InvalidConfig(*problems)
+    if layout is not None:
+        served(layout, formats, "model")
 
 
-def others(options: ExportOptions) -> list[str]:
-    """The formats but StableHLO, which is always written."""
-    return [name for name in dict.fromkeys(options.formats) if name != STABLEHLO]
+def write_formats(
+    artifact: Path,
+    exportable: Exportable,
+    formats: Sequence[str],
+    layout: Layout | None,
+    name: str,
+    *,
+    largest_batch: int,
+    storage: str | None = None,
+) -> dict[str, dict[str, str]]:
+    """Writes all of `formats` that are others than StableHLO; returns what the manifest says.
 
-
-def write_others(
-    folder: Path, exported: Exportable, options: ExportOptions, name: str
-) -> dict[str, Any]:
-    """Writes them; returns what the manifest says of each: its `path`, and its `layout`.
+    Args:
+        name: of the model, for servers.
+        largest_batch: that a server makes of requests.
+        storage: KServe's `storageUri`; see `write_configuration`.
 
     Raises:
-        InvalidConfig: a format has no words for this model.
+        InvalidConfig: a format cannot hold this model, or no server of `layout` runs any.
         OSError: it cannot be written.
     """
-    told: dict[str, Any] = {}
-    place = None
-    if options.layout is not None:
-        place = served(options.layout, others(options), name)
-    for form in others(options):
-        here = place is not None and place.format == form
-        where = folder / (place.folder if place is not None and here else f"programs/{form}")
-        where.parent.mkdir(parents=True, exist_ok=True)
-        file = write_format(form, exported, where)
-        told[form] = {"path": file.relative_to(folder).as_posix()}
-        if place is not None and here:
-            largest = max(options.batch_sizes)
-            write_configuration(folder, place, exported, largest_batch=largest)
-            told[form] |= {"layout": place.layout, "root": place.models.as_posix()}
+    place = None if layout is None else served(layout, formats, name)
+    told = {}
+    for form in dict.fromkeys(formats):
+        if form not in FORMATS:
+            continue
+        own = PurePosixPath("programs", form)
+        folder = place.folder if place and place.format == form else own
+        path = write_format(form, exportable, artifact / folder)
+        told[form] = {"path": path.relative_to(artifact).as_posix()}
+    if place is not None:
+        write_configuration(
+            artifact, place, exportable, largest_batch=largest_batch, storage=storage
+        )
     return told
-
-
-def open_other(folder: Path, form: str, told: Mapping[str, Any]) -> Predict:
-    """A format that was written, run by its own runtime."""
-    return open_format(form, (folder / told["path"]).parent)

@@ -26,7 +26,7 @@ from framework.export.formats.rewrites import (
 PACKAGES: tuple[str, ...] = ("jax2onnx", "onnx", "onnxruntime")
 EXTRA = "onnx"
 FILE = "model.onnx"
-OPSET = 21  # ONNX Runtime 1.18 and newer, and what has it inside: Triton of 24.06
+OPSET = 21  # what ONNX Runtime reads from 1.18 on
 REWRITES: dict[str, Rewrite] = {
     # ONNX Runtime pools over three axes at most, and jax2onnx pools over all four.
     "reduce_window_max": pool_by_slices,

@@ -24,6 +24,9 @@ QUICK = {"cnn_batch", "vit", "table", "transformer"}
 KINDS = [name for name in MODELS if name not in ("resnet34", "resnet50")]  # as resnet18, deeper
 
 
+REFUSED = {("onnx", "transformer_moe"): "scatter"}
+
+
 def _long(is_long: bool) -> Any:
     return pytest.mark.long if is_long else ()
 
@@ -39,6 +42,10 @@ def form(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("model", [pytest.param(n, marks=_long(n not in QUICK)) for n in KINDS])
 def test_agrees_with_jax_at_any_batch(form: str, model: str, tmp_path: Path):
     made = exportable(model)
+    if why := REFUSED.get((form, model)):
+        with pytest.raises(InvalidConfig, match=why):
+            write_format(form, made, tmp_path)
+        return
     file = write_format(form, made, tmp_path / "made")
     assert file == tmp_path / "made" / FORMATS[form].FILE
     predict = open_format(form, file.parent)
