@@ -1,0 +1,1 @@
+"""Sweeps: trials, what proposes them, and the places where they run."""
