@@ -8,9 +8,19 @@ from experiments.interruption import end_at_once_on_signals
 
 def main() -> int:
     """Composes the experiment from the command line and runs it; returns the exit code."""
+    from framework.launch.pool import begin_early, end_early
     from framework.run import prepare_environment
 
     prepare_environment()
+    if any(word in ("--multirun", "-m") for word in sys.argv[1:]):
+        begin_early()  # a worker, whose imports are the longest part of the start
+    try:
+        return _run()
+    finally:
+        end_early()
+
+
+def _run() -> int:
     from framework.config.command import Composed, command
 
     def prepare(composed: Composed) -> Any:
@@ -28,7 +38,13 @@ def main() -> int:
 
         return run(experiment, composed.settings, composed.overrides)
 
-    return command(prepare, act)
+    def sweep(multirun: Any) -> int:
+        from framework.launch.begin import begin
+        from framework.launch.request import Request
+
+        return begin(Request.of(multirun))
+
+    return command(prepare, act, sweep=sweep)
 
 
 def refuse_several_processes(experiment: Any) -> None:

@@ -5,9 +5,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import hydra
 from hydra.conf import HydraConf
@@ -18,14 +18,18 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from framework.config import completion
-from framework.config.compose import compose_once
+from framework.config.compose import compose_once, compose_plain
 from framework.config.diagnose import as_plain, diagnose, plain
 from framework.config.problem import InvalidConfig, Problem
+
+if TYPE_CHECKING:
+    from framework.config.multirun import Multirun
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"
 USAGE_ERROR = 2
 INTERRUPTED = 130
 NOTHING = "nothing was started"
+APART = ("sweep", "launch")  # settings of sweeps, which are no part of an experiment
 _WITH_VALUE = (
     "--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
     "--config-dir", "-cd", "--experimental-rerun",
@@ -49,6 +53,7 @@ def command(
     act: Callable[[Prepared, Composed], int],
     name: str = "config",
     literal: Sequence[str] = (),
+    sweep: Callable[["Multirun"], int] | None = None,
 ) -> int:
     """Composes the config `name` from the command line, then checks it, then acts on it.
 
@@ -56,29 +61,14 @@ def command(
         prepare: builds and checks what the settings describe; raises InvalidConfig.
         act: does the work; returns the exit code.
         literal: keys whose values are text as it stands, such as a prompt.
+        sweep: does what `--multirun` asks of this framework's own sweepers; returns the exit code.
 
     Returns:
         The exit code: the highest that `act` gave, 2 with one line for each mistake of the
         user's, or 130 after Ctrl-C.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing its own
-    jobs: list[_Job] = []
-
-    def run(config: DictConfig, own: HydraConf | None = None) -> int:
-        own = own or HydraConfig.get()
-        jobs.append(job := _Job.started(own))
-        outcome = NOTHING
-        try:
-            composed = _plain(config, own, job)
-            prepared = prepare(composed)
-            outcome = "the run does not go on"
-            job.code = act(prepared, composed)
-        except InvalidConfig as error:
-            job.code = report(error.problems, outcome)
-        except OmegaConfBaseException as error:
-            job.code = report([plain(error)])
-        return job.code
-
+    task = _Task(prepare, act, sweep)
     words = _flags_first(sys.argv[1:])
     installed = completion.script(words)
     if installed is not None:
@@ -90,19 +80,38 @@ def command(
     try:
         composed = compose_once(sys.argv[1:], CONFIGS, name)
         if composed is not None:
-            run(*composed)
+            task(*composed)
         else:
-            hydra.main(config_path=str(CONFIGS), config_name=name, version_base="1.3")(run)()
+            hydra.main(config_path=str(CONFIGS), config_name=name, version_base="1.3")(task)()
+    except InvalidConfig as error:  # of a sweep
+        return report(error.problems)
     except (HydraException, OmegaConfBaseException, TypeError, ValueError) as error:
-        if jobs:  # not Hydra's
+        if task.jobs:  # not Hydra's
             raise
         return _explain(error, prepare, name)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
-    if jobs and all(job.code == USAGE_ERROR for job in jobs):
-        _tidy(jobs)
-    return max((job.code for job in jobs), default=0)
+    if task.jobs and all(job.code == USAGE_ERROR for job in task.jobs):
+        _tidy(task.jobs)
+    return max((job.code for job in task.jobs), default=task.code)
+
+
+def compose_words(words: Sequence[str], name: str = "config") -> Composed:
+    """The settings of a single run that these words compose, whatever they say of sweeps.
+
+    Raises:
+        InvalidConfig: what is wrong with the words.
+    """
+    flags = [word for word in words if word.startswith("--config-dir=")]
+    extra = _config_dir(flags)
+    plain_words = [_quoted(word, extra) for word in words if word not in flags]
+    try:
+        config = compose_plain(plain_words, CONFIGS, name, extra)
+    except (HydraException, OmegaConfBaseException, TypeError, ValueError) as error:
+        problems, _ = diagnose(plain_words, CONFIGS, name, extra, error)
+        raise InvalidConfig(*problems) from error
+    return Composed(_without_sweep(as_plain(config)), tuple(words), {}, None)
 
 
 def report(problems: Sequence[Problem], outcome: str = NOTHING) -> int:
@@ -112,6 +121,45 @@ def report(problems: Sequence[Problem], outcome: str = NOTHING) -> int:
     for problem in problems:
         print(f"  {problem}", file=sys.stderr)
     return USAGE_ERROR
+
+
+class _Task:
+    """What Hydra calls: once for a run, or for each of several; or its sweeper, for all at once."""
+
+    def __init__(
+        self,
+        prepare: Callable[[Composed], Any],
+        act: Callable[[Any, Composed], int],
+        sweep: Callable[["Multirun"], int] | None,
+    ) -> None:
+        self._prepare, self._act, self._sweep = prepare, act, sweep
+        self.jobs: list[_Job] = []
+        self.code = 0
+
+    def __call__(self, config: DictConfig, own: HydraConf | None = None) -> int:
+        """A run."""
+        own = own or HydraConfig.get()
+        self.jobs.append(job := _Job.started(own))
+        outcome = NOTHING
+        try:
+            composed = _plain(config, own, job)
+            prepared = self._prepare(composed)
+            outcome = "the run does not go on"
+            job.code = self._act(prepared, composed)
+        except InvalidConfig as error:
+            job.code = report(error.problems, outcome)
+        except OmegaConfBaseException as error:
+            job.code = report([plain(error)])
+        return job.code
+
+    def sweep(self, multirun: "Multirun") -> None:
+        """All runs of a sweep."""
+        if self._sweep is None:
+            expected = "hydra/sweeper=basic for this command"
+            raise InvalidConfig(Problem("hydra/sweeper", multirun.sweeper, expected))
+        extra = _config_dir(sys.argv[1:])
+        flags = () if extra is None else (f"--config-dir={extra.absolute()}",)
+        self.code = self._sweep(replace(multirun, fixed=(*flags, *multirun.fixed)))
 
 
 @dataclass
@@ -197,11 +245,16 @@ def _literal(word: str, keys: Sequence[str]) -> str:
 
 def _plain(config: DictConfig, own: HydraConf, job: _Job) -> Composed:
     return Composed(
-        settings=as_plain(config),
+        settings=_without_sweep(as_plain(config)),
         overrides=tuple(own.overrides.task),
         choices={k: str(v) for k, v in own.runtime.choices.items() if "/" not in k},
         sweep_directory=job.directory if job.sweep else None,
     )
+
+
+def _without_sweep(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of one run, to which those of a sweep and its place mean nothing."""
+    return {key: value for key, value in settings.items() if key not in APART}
 
 
 def _config_dir(words: Sequence[str]) -> Path | None:

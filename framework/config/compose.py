@@ -23,3 +23,12 @@ def compose_once(
     with open_dict(config):
         own = config.pop("hydra")
     return (config, own) if own.mode is None and not own.callbacks else None
+
+
+def compose_plain(
+    words: Sequence[str], configs: Path, name: str, extra: Path | None = None
+) -> DictConfig:
+    """The config of a single run, without Hydra's own; `extra` is the user's folder of configs."""
+    search = [f"hydra.searchpath=[file://{extra.resolve()}]"] if extra is not None else []
+    with hydra.initialize_config_dir(str(configs), version_base="1.3"):
+        return hydra.compose(name, [*search, *words])

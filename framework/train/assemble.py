@@ -10,12 +10,15 @@ from framework.train.checks import check_parts
 from framework.train.distilling.kept import speechless
 from framework.train.experiment import Experiment
 
+ANY_DEVICES = 0
+
 
 def assemble(settings: Mapping[str, Any], devices: int | None = None) -> Experiment:
     """Builds and checks the experiment that `settings` describe; touches no accelerator.
 
     Args:
-        devices: how many there will be; None: those that JAX finds.
+        devices: how many there will be; None: those that JAX finds; ANY_DEVICES: what depends on
+            their number is not checked.
 
     Raises:
         InvalidConfig: all problems of the settings, of the parts and between the parts.

@@ -29,7 +29,7 @@ from framework.train.record_checks import RECORD_CHECKS
 def check_parts(parts: Mapping[str, Any], devices: int | None = None) -> list[Problem]:
     """Every problem between the `parts` of an experiment (those of its fields that were built).
 
-    `devices` is how many there will be; None: those that JAX finds.
+    `devices` is how many there will be; None: those that JAX finds; 0: nobody knows.
     """
     known = {"teacher": None, **parts}
     problems = _run(CHECKS, known)
@@ -38,6 +38,8 @@ def check_parts(parts: Mapping[str, Any], devices: int | None = None) -> list[Pr
     if network is not None:
         known["network"] = network
         problems += _run(NETWORK_CHECKS, known)
+    if devices == 0:
+        return problems
     if devices is not None:
         return problems + _run(DEVICE_CHECKS, {**known, "devices": devices, "processes": 1})
     alone, found = _alone(parts.get("distributed", DistributedOptions()))

@@ -1,0 +1,62 @@
+"""What a sweeper plugin of Hydra's was asked for, as plain data for the command."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf, open_dict
+
+from framework.config.command import APART
+from framework.config.diagnose import as_plain
+from framework.config.swept import Dimension, parse
+
+
+@dataclass(frozen=True)
+class Multirun:
+    """A sweep as Hydra composed it.
+
+    Attributes:
+        settings: of the experiment, with the first values of what is swept or none of them.
+        fixed: words that compose every trial.
+        sweeper, launcher: the choices of `hydra/sweeper` and `hydra/launcher`.
+        own: the settings of the sweeper.
+        sweep, launch: the settings under these keys.
+    """
+
+    settings: Mapping[str, Any]
+    directory: Path
+    fixed: tuple[str, ...]
+    space: tuple[Dimension, ...]
+    sweeper: str
+    own: Mapping[str, Any]
+    launcher: str
+    sweep: Mapping[str, Any]
+    launch: Mapping[str, Any]
+
+
+def sweep(plugin: Any, arguments: list[str]) -> Any:
+    """Hands a plugin's request to the command's task, which has a method `sweep`.
+
+    Args:
+        plugin: with `params`, `settings`, and what Hydra's `setup` gave: `loader`, `task`,
+            `config`.
+    """
+    config = plugin.config.copy()
+    with open_dict(config):
+        own = config.pop("hydra")
+        apart = {name: config.pop(name, {}) for name in APART}
+    fixed, space = parse(arguments, plugin.params, plugin.loader)
+    return plugin.task.sweep(
+        Multirun(
+            settings=as_plain(config),
+            directory=Path(own.sweep.dir).absolute(),
+            fixed=tuple(word for word in fixed if not word.startswith(("sweep.", "launch."))),
+            space=space,
+            sweeper=str(own.runtime.choices["hydra/sweeper"]),
+            own=plugin.settings,
+            launcher=str(own.runtime.choices["hydra/launcher"]),
+            sweep=OmegaConf.to_container(OmegaConf.create(apart["sweep"]), resolve=True),  # type: ignore[arg-type]
+            launch=OmegaConf.to_container(OmegaConf.create(apart["launch"]), resolve=True),  # type: ignore[arg-type]
+        )
+    )

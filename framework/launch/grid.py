@@ -1,0 +1,73 @@
+"""Every combination of the values of lists and ranges."""
+
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from framework.config.problem import InvalidConfig, Problem
+from framework.config.swept import Dimension
+from framework.launch.trial import State
+
+
+def combinations(space: Sequence[Dimension]) -> list[dict[str, Any]]:
+    """All points, the last key varying fastest; each once.
+
+    Raises:
+        InvalidConfig: an interval, which has no end of points.
+    """
+    wrong = [one for one in space if one.kind == "interval"]
+    if wrong:
+        hint = "list values, or choose hydra/sweeper=optuna"
+        raise InvalidConfig(
+            *(Problem(one.key, f"interval({one.start},{one.stop})", "a list or a range", hint)
+              for one in wrong)
+        )  # fmt: skip
+    keys = [one.key for one in space]
+    points = itertools.product(*(one.values for one in space))
+    found = {same(point): point for point in (dict(zip(keys, p, strict=True)) for p in points)}
+    return list(found.values())
+
+
+def numbered(
+    points: Iterable[Mapping[str, Any]], known: Mapping[int, Mapping[str, Any]]
+) -> dict[int, Mapping[str, Any]]:
+    """Points by trial number: those that have one keep it, the others are numbered on."""
+    before = {same(values): number for number, values in known.items()}
+    fresh = itertools.count(max(known, default=-1) + 1)
+    return {before.get(same(p)) if same(p) in before else next(fresh): p for p in points}  # type: ignore[misc]
+
+
+def same(values: Mapping[str, Any]) -> str:
+    """Equal for the same values, in whatever order they are."""
+    return json.dumps(values, sort_keys=True)
+
+
+class Grid:
+    """Gives out the points of a grid in the order of their numbers.
+
+    Args:
+        points: by number.
+        given: numbers that are in the table already, and need not be proposed.
+    """
+
+    def __init__(self, points: Mapping[int, Mapping[str, Any]], given: Iterable[int] = ()) -> None:
+        known = set(given)
+        self._left = [(number, points[number]) for number in sorted(points) if number not in known]
+
+    def propose(self) -> tuple[int, Mapping[str, Any]] | None:
+        """The next."""
+        return self._left.pop(0) if self._left else None
+
+    def finished(self) -> bool:
+        """Whether all are given out."""
+        return not self._left
+
+    def report(self, number: int, step: int, metrics: Mapping[str, float]) -> bool:
+        """A grid prunes nothing."""
+        del number, step, metrics
+        return False
+
+    def tell(self, number: int, state: State, result: Mapping[str, float] | None) -> None:
+        """A grid learns nothing."""
+        del number, state, result

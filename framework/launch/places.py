@@ -1,0 +1,75 @@
+"""Where the trials of a request run, by the name of its launcher."""
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from framework.config.problem import InvalidConfig, Problem, nearest
+from framework.launch.devices import here, shares
+from framework.launch.place import Place
+from framework.launch.pool import Pool, end_early, new_process
+from framework.launch.process import Process
+from framework.launch.request import Request
+
+# Other places than this machine, imported when they are asked for: a function `make_place` of a
+# Request that gives a Place. It raises InvalidConfig for what is wrong.
+OTHERS = {
+    "slurm": "framework.launch.slurm",
+    "gke": "framework.launch.gke",
+    "tpu_vm": "framework.launch.tpu_vm",
+}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A place, and a process that checks a sweep before it starts.
+
+    Attributes:
+        local: trials run in this process and its like, with the devices that it finds.
+    """
+
+    place: Place
+    process: Process
+    local: bool
+
+
+@contextlib.contextmanager
+def open_place(request: Request) -> Iterator[Opened]:
+    """While inside, trials can be run.
+
+    Raises:
+        InvalidConfig: there is no such place, or its settings are wrong.
+    """
+    try:
+        if request.launcher == "local":
+            pool = Pool(shares(here(), _workers(request)))
+            try:
+                yield Opened(pool, pool.first, local=True)
+            finally:
+                pool.close()
+            return
+        if request.launcher not in OTHERS:
+            hint = f"{nearest(request.launcher, ['local', *OTHERS])}; others of Hydra's go with "
+            hint += "hydra/sweeper=basic"
+            expected = "a launcher that goes with this sweeper"
+            raise InvalidConfig(Problem("hydra/launcher", request.launcher, expected, hint))
+        make: Callable[[Request], Place]
+        make = importlib.import_module(OTHERS[request.launcher]).make_place
+        place, process = make(request), new_process()
+        process.send({"devices": {"environment": {"JAX_PLATFORMS": "cpu"}, "cores": []}})
+        try:
+            yield Opened(place, process, local=False)
+        finally:
+            process.kill()
+    finally:
+        end_early()
+
+
+def _workers(request: Request) -> int | str:
+    workers = request.launch.get("workers", "auto")
+    if workers != "auto" and (isinstance(workers, bool) or not isinstance(workers, int)):
+        raise InvalidConfig(Problem("launch.workers", workers, "a number of workers, or auto"))
+    if workers != "auto" and workers < 1:
+        raise InvalidConfig(Problem("launch.workers", workers, "at least one worker, or auto"))
+    return workers

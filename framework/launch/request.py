@@ -1,0 +1,54 @@
+"""What is asked for with `--multirun`, in plain data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.config.swept import Dimension
+
+if TYPE_CHECKING:
+    from framework.config.multirun import Multirun
+
+
+@dataclass(frozen=True)
+class Request:
+    """A sweep as it was asked for.
+
+    Attributes:
+        name: of the experiment.
+        directory: of the sweep, absolute.
+        fixed: the words that compose every trial.
+        space: the keys that are swept.
+        sweeper: its name, with its settings beside.
+        launcher: its name; `launch` are its settings.
+        sweep: `metric`, `direction`, `confirm`.
+        settings: of the experiment without the swept keys, plain.
+    """
+
+    name: str
+    directory: Path
+    fixed: tuple[str, ...]
+    space: tuple[Dimension, ...]
+    sweeper: str = "grid"
+    sweeper_settings: Mapping[str, Any] = field(default_factory=dict)
+    launcher: str = "local"
+    launch: Mapping[str, Any] = field(default_factory=dict)
+    sweep: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, multirun: "Multirun") -> "Request":
+        """As Hydra composed it."""
+        return cls(
+            name=str(multirun.settings.get("name")),
+            directory=multirun.directory,
+            fixed=multirun.fixed,
+            space=multirun.space,
+            sweeper=multirun.sweeper,
+            sweeper_settings=multirun.own,
+            launcher=multirun.launcher,
+            launch=multirun.launch,
+            sweep=multirun.sweep,
+            settings=multirun.settings,
+        )

@@ -1,0 +1,157 @@
+"""The life of a worker process: trials come over a socket, one after another, and codes go back."""
+
+import contextlib
+import gc
+import json
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+START_AGAIN = 75
+LOCK_SECONDS = 90.0
+Run = Callable[[Sequence[str]], int]
+Check = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+def serve(channel: socket.socket, run: Run, check: Check) -> int:
+    """Does what it is told until the driver is gone.
+
+    Args:
+        run: trains what words compose; returns the exit code.
+        check: says what is wrong with a sweep.
+    """
+    messages = _listen(channel)
+    while (message := messages.get()) is not None:
+        if "devices" in message:
+            _take(**message["devices"])
+        elif "check" in message:
+            _answer(channel, {"checked": check(message["check"])})
+        else:
+            code, said, whole = _try(run, **message["run"])
+            _answer(channel, {"ended": {"code": code, "message": said}})
+            if code == START_AGAIN or not whole:
+                return 0
+    return 0
+
+
+def _listen(channel: socket.socket) -> "queue.Queue[dict[str, Any] | None]":
+    """The driver's messages; where it is gone, the trial under way is asked to save and end."""
+    messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
+
+    def listen() -> None:
+        with contextlib.suppress(OSError), channel.makefile("r", encoding="utf-8") as lines:
+            for line in lines:
+                messages.put(json.loads(line))
+        messages.put(None)
+        if _busy.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return messages
+
+
+_busy = threading.Event()
+
+
+def _take(environment: Mapping[str, str], cores: Sequence[int]) -> None:
+    """Its devices, before JAX looks for them."""
+    os.environ |= environment
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
+def _answer(channel: socket.socket, message: Mapping[str, Any]) -> None:
+    with contextlib.suppress(OSError):
+        channel.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _try(run: Run, number: int, words: Sequence[str], log: str) -> tuple[int, str, bool]:
+    """Exit code, last words, and whether the process is fit for another trial."""
+    del number
+    path = Path(log)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = True
+    _busy.set()
+    with _written_to(path) as errors:
+        try:
+            _wait_for_another(path.parent)
+            code = run(words)
+        except Exception:
+            traceback.print_exc()
+            code, whole = 1, False
+    _busy.clear()
+    gc.collect()
+    said = errors.message()
+    return code, said if code else "", whole and "too little memory" not in said
+
+
+def _wait_for_another(run: Path) -> None:
+    """Until a worker of an earlier driver has saved and left the run."""
+    import fcntl
+    import time
+
+    deadline = time.monotonic() + LOCK_SECONDS
+    with (run / ".lock").open("a") as file:
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.1)
+            except OSError:  # a file system without locks
+                return
+            else:
+                return
+
+
+class _Errors:
+    """Standard error, whose last words are remembered."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._kept: list[str] = []
+
+    def write(self, text: str) -> int:
+        self._kept = [*self._kept[-40:], text]
+        return self._stream.write(text)
+
+    def message(self) -> str:
+        """The line that says most: a mistake, or what was raised."""
+        lines = [line for line in "".join(self._kept).splitlines() if line.strip()]
+        mistakes = [line.strip() for line in lines if line.startswith("  ") and ": expected" in line]
+        if mistakes:
+            return "; ".join(mistakes)[:500]
+        if any(line.startswith("Traceback") for line in lines):
+            return lines[-1].strip()[:500]
+        return lines[0].strip()[:500] if lines else ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _written_to(path: Path) -> Iterator[_Errors]:
+    """While inside, what this process and its libraries print goes to a file."""
+    kept = [os.dup(1), os.dup(2)]
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    before = sys.stderr
+    errors = _Errors(before)
+    for number in (1, 2):
+        os.dup2(file, number)
+    os.close(file)
+    sys.stderr = errors  # type: ignore[assignment]
+    try:
+        yield errors
+    finally:
+        sys.stderr = before
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        for number, old in zip((1, 2), kept, strict=True):
+            os.dup2(old, number)
+            os.close(old)
