@@ -51,18 +51,36 @@ class Compiler:
         mesh: Mapping[str, int] | None = None,
         remat: str | None = None,
         *,
+        settings: Mapping[str, Any] | None = None,
         quick: bool = False,
         seconds: float | None = None,
     ) -> Plan:
         """The plan of the experiment, on another mesh or with another policy where they are given.
+
+        Args:
+            settings: of another experiment. One whose program was compiled before costs a trace.
 
         Raises:
             InvalidConfig: the experiment cannot be laid out so.
             CompilerFailed: the compiler ended, or took longer than `seconds`.
         """
         self.ready()
-        self._ask({"mesh": None if mesh is None else dict(mesh), "remat": remat, "quick": quick})
+        asked = {"mesh": None if mesh is None else dict(mesh), "remat": remat, "quick": quick}
+        self._ask({"settings": settings, **asked})
         return Plan.from_json(self._answer(seconds)["plan"])
+
+    def candidates(self, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Meshes and policies that may fit by arithmetic, the fastest first: `mesh`, `remat`, and
+        the `words` that change the experiment into that.
+
+        Raises:
+            InvalidConfig: what is wrong with the settings, on these devices.
+            CompilerFailed: its process ended.
+        """
+        self.ready()
+        self._ask({"settings": settings, "candidates": True})
+        found: list[dict[str, Any]] = self._answer(None)["candidates"]
+        return found
 
     def close(self) -> None:
         """Ends the process at once."""

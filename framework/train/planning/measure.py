@@ -1,11 +1,12 @@
 """Compiles the step of an experiment, allocating nothing, and reads off what it takes."""
 
+import hashlib
 import math
 import os
 import re
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,13 +35,19 @@ _REFUSED = (
 
 
 def measure(
-    experiment: Experiment, devices: Sequence[jax.Device], target: str, *, quick: bool = False
+    experiment: Experiment,
+    devices: Sequence[jax.Device],
+    target: str,
+    *,
+    quick: bool = False,
+    known: MutableMapping[str, Plan] | None = None,
 ) -> Plan:
     """The plan of `experiment` on `devices`, which need not be there.
 
     Args:
         quick: compile with little effort: a quarter of the time for a TPU's program, or less,
             whose collectives are the same, but which takes up to half as much memory again.
+        known: programs that were compiled before, which are not compiled again; added to.
     """
     mesh = build_mesh(experiment.mesh, devices)
     program = experiment.program(experiment.network(), mesh)
@@ -54,6 +61,9 @@ def measure(
         seconds["trace"] = time.perf_counter() - begun
         lowered = step.lower()
         seconds["lower"] = time.perf_counter() - begun - seconds["trace"]
+        name = hashlib.sha256(f"{quick} {lowered.as_text()}".encode()).hexdigest()
+        if known is not None and name in known:
+            return replace(known[name], experiment=experiment.name, steps=experiment.trainer.steps)
         begun, compiled, refusal = time.perf_counter(), None, None
         try:
             compiled = lowered.compile(_QUICK if quick else None)
@@ -84,12 +94,17 @@ def measure(
         },
         seconds=seconds,
         quick=quick,
+        program=name,
     )
     if compiled is None:
         wanted = _wanted(refusal or "", plan.memory.state)
         memory = replace(plan.memory, needed=wanted, refused=True)
-        return replace(plan, memory=memory, failure=(refusal or "").splitlines()[0])
-    return _compiled(plan, compiled, mesh, chip)
+        plan = replace(plan, memory=memory, failure=(refusal or "").splitlines()[0])
+    else:
+        plan = _compiled(plan, compiled, mesh, chip)
+    if known is not None:
+        known[name] = plan
+    return plan
 
 
 def _given(state: TrainState, batch: Batch) -> Memory:

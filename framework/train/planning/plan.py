@@ -108,6 +108,7 @@ class Plan:
         seconds: taken by `trace`, `lower` and `compile`.
         quick: compiled with little effort, for comparison with others.
         failure: why there is no program.
+        program: a hash of what is compiled: the same for experiments that differ in values only.
     """
 
     experiment: str
@@ -130,6 +131,7 @@ class Plan:
     seconds: Mapping[str, float] = field(default_factory=dict)
     quick: bool = False
     failure: str | None = None
+    program: str = ""
 
     def json(self) -> dict[str, Any]:
         """JSON values, from which `from_json` makes the same."""

@@ -62,7 +62,7 @@ def search(planner: Planner, console: Console) -> int:
     experiment = assemble(planner.settings, devices=about["devices"])
     chip = chip_of(about["device"])
     ranking = Ranking()
-    worth = _worth_compiling(experiment, about["devices"], planner.target.slices, chip, ranking)
+    worth = worth_compiling(experiment, about["devices"], planner.target.slices, chip, ranking)
     queue = _Queue(worth, None if chip is None else chip.memory)
     console.print(
         f"{len(worth) + len(ranking.skipped)} candidates, {len(worth)} worth compiling; "
@@ -95,7 +95,7 @@ def search(planner: Planner, console: Console) -> int:
     return 0 if best else FAULT
 
 
-def _worth_compiling(
+def worth_compiling(
     experiment: Experiment, devices: int, slices: int, chip: Any, ranking: Ranking
 ) -> list[tuple[Candidate, Estimate]]:
     """Candidates by their estimated time; those that cannot be are skipped with the reason."""

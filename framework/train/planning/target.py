@@ -20,10 +20,12 @@ _THREE = ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8", "4x8x8", "8x8x8"
 TOPOLOGIES: Mapping[str, tuple[str, ...]] = {
     "v4": (*_THREE, "8x8x12", "8x8x16", "8x16x16"),
     "v5e": ("1x1", *_TWO),
-    "v5p": (*_THREE, "8x8x16", "8x16x16", "16x16x16", "16x16x24"),
+    "v5p": (*_THREE, "8x8x12", "8x8x16", "8x16x16", "16x16x16", "16x16x24"),
     "v6e": ("1x1", *_TWO),
     "7x": (*_THREE, "8x8x16", "8x16x16", "16x16x16"),
 }
+# Of 7x also others whose sizes are multiples of 4, smallest first, up to a pod.
+_MULTIPLES = {"7x": (4, 9216)}
 # The compiler's names, where they are others.
 _COMPILER_NAMES = {"7x": "tpu7x"}
 _ALIASES = {"tpu7x": "7x", "v7x": "7x"}
@@ -56,6 +58,19 @@ class Target:
         Raises:
             InvalidConfig: there is none, or its compiler is not installed.
         """
+        target = cls.named(name)
+        if target.chip in TOPOLOGIES and importlib.util.find_spec("libtpu") is None:
+            expected = "a target whose compiler is installed"
+            raise InvalidConfig(Problem("target", name, expected, INSTALL))
+        return target
+
+    @classmethod
+    def named(cls, name: str) -> "Target":
+        """The same, whether or not its compiler is installed.
+
+        Raises:
+            InvalidConfig: there is none.
+        """
         if name == LOCAL:
             return cls(name)
         matched = re.fullmatch(r"(?:(\d+)x)?([a-z0-9]+?):(\w+)", name)
@@ -67,11 +82,8 @@ class Target:
             if not topology.isdecimal() or int(topology) < 1 or matched[1]:
                 raise InvalidConfig(Problem("target", name, "cpu: and a number, as cpu:8"))
             return cls(name, chip, topology)
-        if chip not in TOPOLOGIES or topology not in TOPOLOGIES[chip] or slices < 1:
+        if not _exists(chip, topology) or slices < 1:
             raise InvalidConfig(_unknown(name))
-        if importlib.util.find_spec("libtpu") is None:
-            expected = "a target whose compiler is installed"
-            raise InvalidConfig(Problem("target", name, expected, INSTALL))
         return cls(name, chip, topology, slices)
 
     @property
@@ -109,6 +121,16 @@ class Target:
             more["chips_per_host_bounds"] = (1, 1, 1)
         name = f"{_COMPILER_NAMES.get(self.chip, self.chip)}:{self.topology}"
         return list(topologies.get_topology_desc(name, platform="tpu", **more).devices)
+
+
+def _exists(chip: str, topology: str) -> bool:
+    if topology in TOPOLOGIES.get(chip, ()):
+        return True
+    of, most = _MULTIPLES.get(chip, (0, 0))
+    if not of or not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){2}", topology):
+        return False
+    sizes = _sizes(topology)
+    return sizes == sorted(sizes) and not any(n % of for n in sizes) and math.prod(sizes) <= most
 
 
 def _unknown(name: str) -> Problem:

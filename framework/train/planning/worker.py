@@ -2,7 +2,8 @@
 
 It reads JSON lines from its standard input and answers each with one. The first is an `Opening`:
 the target, the settings of the experiment; each further one a candidate, whose mesh, and policy
-of rematerialisation take the place of the experiment's.
+of rematerialisation take the place of the experiment's; or settings of another experiment, of which
+a plan is wanted, or its candidates.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Any, TextIO
 
 from framework.config import InvalidConfig
 from framework.run import prepare_environment
+from framework.train.planning.plan import Plan
 
 
 def main() -> int:
@@ -29,8 +31,9 @@ def main() -> int:
         return 0
     first = devices[0]
     _say(answers, devices=len(devices), device=first.device_kind, platform=first.platform)
+    known: dict[str, Plan] = {}
     for line in sys.stdin:
-        _say(answers, **_measured(json.loads(line), experiment, devices, target))
+        _say(answers, **_answer(json.loads(line), experiment, devices, target, known))
     return 0
 
 
@@ -50,17 +53,39 @@ def _opened(opening: Mapping[str, Any]) -> tuple[Any, list[Any], str]:
     return experiment, devices, target.name
 
 
-def _measured(
-    candidate: Mapping[str, Any], experiment: Any, devices: list[Any], target: str
-) -> dict[str, Any]:
+def _answer(
+    asked: Mapping[str, Any], experiment: Any, devices: list[Any], target: str,
+    known: dict[str, Plan],
+) -> dict[str, Any]:  # fmt: skip
+    from framework.train.assemble import assemble
     from framework.train.planning.measure import measure
 
     try:
-        experiment = with_candidate(experiment, candidate.get("mesh"), candidate.get("remat"))
-        plan = measure(experiment, devices, target, quick=candidate.get("quick", False))
+        if asked.get("settings") is not None:
+            experiment = assemble(asked["settings"], devices=len(devices))
+        if asked.get("candidates"):
+            return {"candidates": _candidates(experiment, devices, target)}
+        experiment = with_candidate(experiment, asked.get("mesh"), asked.get("remat"))
+        quick = asked.get("quick", False)
+        plan = measure(experiment, devices, target, quick=quick, known=known)
     except InvalidConfig as error:
         return {"problems": _problems(error)}
     return {"plan": plan.json()}
+
+
+def _candidates(experiment: Any, devices: list[Any], target: str) -> list[dict[str, Any]]:
+    from framework.parallel.chips import chip_of
+    from framework.train.planning.ranking import Ranking
+    from framework.train.planning.search import worth_compiling
+    from framework.train.planning.target import Target
+
+    chip, slices = chip_of(devices[0].device_kind), Target.of(target).slices
+    worth = worth_compiling(experiment, len(devices), slices, chip, Ranking())
+    fit = [each for each, estimate in worth if chip is None or estimate.resident <= chip.memory]
+    return [
+        {"mesh": dict(each.mesh), "remat": each.remat, "words": each.override(experiment)}
+        for each in fit
+    ]
 
 
 def with_candidate(experiment: Any, mesh: Mapping[str, int] | None, remat: str | None) -> Any:
