@@ -1,0 +1,71 @@
+"""A driver joins a study: its own of before, one that others share, or a new one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from framework.launch.space import Space
+from framework.launch.study.leases import Leases, driver_name, show_life
+from framework.launch.study.options import Evaluations, Objective, StudyOptions
+from framework.launch.study.resume import resume
+from framework.launch.study.samplers import make_pruner
+from framework.launch.study.storage import open_study
+from framework.launch.study.study import Searched, Study
+from framework.launch.table import Row
+
+MARKS = 4  # of life within a lease
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A driver's part of a study.
+
+    Attributes:
+        lost: trials that were left in the table, and that another driver has taken since.
+        leave: ends the signs of life, as the end of the process does.
+    """
+
+    study: Study
+    lost: tuple[int, ...]
+    leave: Callable[[], None]
+
+
+def join(
+    options: StudyOptions,
+    space: Space,
+    sweep_dir: Path,
+    objectives: Sequence[Objective],
+    evaluations: Evaluations,
+    rows: Sequence[Row] = (),
+) -> Joined:
+    """The study of a sweep, new or where it was left.
+
+    Args:
+        sweep_dir: of the sweep, whose lock the caller holds.
+        objectives: one, or two that pull apart.
+        rows: of the sweep's table. Those that have not ended are the caller's to start again,
+            except for `lost`; those that have, the caller tells.
+
+    Raises:
+        InvalidConfig: the storage cannot be reached, or holds a study of something else.
+    """
+    study = open_study(options, space, objectives, sweep_dir)
+    study.pruner = make_pruner(options.pruner, evaluations)
+    shared = options.storage is not None
+    driver = driver_name(sweep_dir)
+    searched = Searched(
+        options=options,
+        space=space,
+        objectives=tuple(objectives),
+        driver=driver,
+        runs=sweep_dir / "trials",
+        leases=Leases(options.lease) if shared else None,
+    )
+    leave = show_life(study, driver, options.lease / MARKS) if shared else _nothing
+    mine = resume(study, searched, rows)
+    lost = tuple(row.number for row in rows if not row.ended and row.number not in mine)
+    return Joined(Study(study, searched, mine, [row.number for row in rows]), lost, leave)
+
+
+def _nothing() -> None:
+    """A study of one driver needs no signs of life."""

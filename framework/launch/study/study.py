@@ -1,0 +1,228 @@
+"""A source that learns: trials come from Optuna by ask, and go back to it by tell."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from framework.launch.space import Space
+from framework.launch.study import claims
+from framework.launch.study.checks import SPLIT
+from framework.launch.study.leases import Leases, attribute
+from framework.launch.study.options import Objective, StudyOptions
+from framework.launch.study.parameters import suggest
+from framework.launch.study.samplers import make_sampler
+from framework.launch.study.storage import LOST
+from framework.launch.trial import State
+
+PATIENCE = 600.0  # seconds that a storage may be away
+_log = logging.getLogger(__name__)
+Got = TypeVar("Got")
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What is searched, where and by whom; `leases` are None where no other driver can be.
+
+    Attributes:
+        driver: the name of this one.
+        runs: the directory in which a trial's run is, by its number.
+    """
+
+    options: StudyOptions
+    space: Space
+    objectives: tuple[Objective, ...]
+    driver: str
+    runs: Path
+    leases: Leases | None = None
+
+
+class Study:
+    """Gives out an Optuna study's points, as one of the drivers that may share it.
+
+    What the storage cannot be told it is told later; away for ten minutes, it ends the driver.
+
+    Args:
+        mine: running trials that this driver has from an earlier start, by number.
+        given: numbers of those that the driver's table has, and need not be proposed.
+
+    Raises:
+        ConnectionError: by any method, the storage has been away for too long.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        searched: Searched,
+        mine: Mapping[int, optuna.Trial] | None = None,
+        given: Iterable[int] = (),
+    ) -> None:
+        self.study = study
+        self._searched = searched
+        self._mine = dict(mine or {})
+        self._left = sorted(set(self._mine) - set(given))
+        self._untold: list[tuple[int, State, Mapping[str, float] | None]] = []
+        self._began = time.monotonic()
+        self._away_since: float | None = None
+
+    def propose(self) -> tuple[int, Mapping[str, Any]] | None:
+        """A trial that was left, of a driver that died, or a new one."""
+        return self._reached(self._propose, None)
+
+    def finished(self) -> bool:
+        """Whether all are given out, and none runs elsewhere that might come back."""
+        return self._reached(self._finished, False)
+
+    def report(self, number: int, step: int, metrics: Mapping[str, float]) -> bool:
+        """Whether the pruner ends the trial, by its evaluations so far."""
+        return self._reached(lambda: self._report(number, step, metrics), False)
+
+    def tell(self, number: int, state: State, result: Mapping[str, float] | None) -> None:
+        """Hands a result to the study; one without its metrics, or not finite, as failed."""
+        self._untold.append((number, state, result))
+        self._reached(self._tell_all, None)
+
+    def _reached(self, act: Callable[[], Got], otherwise: Got) -> Got:
+        try:
+            found = act()
+        except LOST as error:
+            now = time.monotonic()
+            if self._away_since is None:
+                self._away_since = now
+                _log.warning("The study's storage does not answer; asked again: %s", _line(error))
+            if now - self._away_since > PATIENCE:
+                raise ConnectionError(f"the study's storage is lost: {_line(error)}") from error
+            return otherwise
+        self._away_since = None
+        return found
+
+    def _propose(self) -> tuple[int, Mapping[str, Any]] | None:
+        self._tell_all()
+        while self._left:
+            claimed = self._settle(self._mine[self._left[0]])
+            number = self._left.pop(0)
+            if claimed is not None:
+                return claimed
+            del self._mine[number]
+        self._reap()
+        while self._may_ask():
+            trial = self.study.ask()
+            claimed = self._settle(trial)
+            if claimed is not None:
+                self._mine[claimed[0]] = trial
+                return claimed
+        return None
+
+    def _may_ask(self) -> bool:
+        options = self._searched.options
+        if options.timeout is not None and time.monotonic() - self._began >= options.timeout:
+            return False
+        trials = self.study.get_trials(deepcopy=False)
+        waiting = any(trial.state == TrialState.WAITING for trial in trials)
+        return waiting or len(claims.fresh(trials)) < options.n_trials
+
+    def _settle(self, trial: optuna.Trial) -> tuple[int, dict[str, Any]] | None:
+        """Makes a claimed trial this driver's, with its values; None where it is one too many."""
+        searched, options = self._searched, self._searched.options
+        if searched.leases is not None:
+            trial.set_user_attr(claims.DRIVER, searched.driver)
+        trials = self.study.get_trials(deepcopy=False)
+        frozen = next(one for one in trials if one.number == trial.number)
+        if not claims.counts(frozen, trials, options.n_trials):
+            claims.make_void(self.study, trial)
+            return None
+        number = claims.number_of(frozen)
+        trial.set_user_attr(claims.RUN, str(searched.runs / str(number)))
+        self.study.sampler = make_sampler(options.sampler, options.seed, number)
+        return number, suggest(trial, searched.space)
+
+    def _reap(self) -> None:
+        if self._searched.leases is not None:
+            claims.reap(self.study, self._dead(self._searched.leases))
+
+    def _dead(self, leases: Leases) -> list[FrozenTrial]:
+        running = self._running_elsewhere()
+        marks = self.study.user_attrs if running else {}
+        return [trial for trial in running if leases.over(*_sign(trial, marks))]
+
+    def _running_elsewhere(self) -> list[FrozenTrial]:
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        me = self._searched.driver
+        return [trial for trial in running if trial.user_attrs.get(claims.DRIVER) != me]
+
+    def _finished(self) -> bool:
+        if self._left or self._untold:
+            return False
+        options = self._searched.options
+        if options.timeout is not None and time.monotonic() - self._began >= options.timeout:
+            return True
+        self._reap()
+        return not self._may_ask() and not self._running_elsewhere()
+
+    def _report(self, number: int, step: int, metrics: Mapping[str, float]) -> bool:
+        trial = self._mine.get(number)
+        value = metrics.get(SPLIT + self._searched.objectives[0].metric)
+        if trial is None or value is None or len(self._searched.objectives) > 1:
+            return False
+        try:
+            trial.report(value, step)
+        except UpdateFinishedTrialError:  # taken for dead, it went to another driver
+            del self._mine[number]
+            return False
+        return trial.should_prune()
+
+    def _tell_all(self) -> None:
+        while self._untold:
+            self._tell(*self._untold[0])
+            self._untold.pop(0)
+
+    def _tell(self, number: int, state: State, result: Mapping[str, float] | None) -> None:
+        trial = self._mine.get(number)
+        if trial is None:
+            return
+        try:
+            tell(self.study, trial, self._searched.objectives, state, result)
+        except (ValueError, UpdateFinishedTrialError):
+            _log.warning("Trial %d went to another driver, whose result counts.", number)
+        del self._mine[number]
+
+
+def tell(
+    study: optuna.Study,
+    trial: optuna.Trial,
+    objectives: Iterable[Objective],
+    state: State,
+    result: Mapping[str, float] | None,
+) -> None:
+    """Ends a running trial of Optuna's.
+
+    Raises:
+        ValueError, UpdateFinishedTrialError: it does not run any more.
+    """
+    values = [(result or {}).get(SPLIT + one.metric, math.nan) for one in objectives]
+    if state == "done" and not any(map(math.isnan, values)):
+        study.tell(trial, values)
+    elif state == "pruned":
+        study.tell(trial, state=TrialState.PRUNED)
+    else:
+        study.tell(trial, state=TrialState.FAIL)
+
+
+def _sign(trial: FrozenTrial, marks: Mapping[str, Any]) -> tuple[str, object]:
+    """By what its driver is known to live. One that was killed as it claimed left no name."""
+    driver = trial.user_attrs.get(claims.DRIVER)
+    if driver is None:
+        return f"trial:{trial.number}", None
+    return driver, marks.get(attribute(driver))
+
+
+def _line(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error.__cause__ or error
+    return " ".join(str(cause).split())[:200]
