@@ -1,9 +1,8 @@
 """One run from start to end: prepare, train, evaluate, report."""
 
-import contextlib
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,19 @@ from jax.sharding import Mesh
 from rich.console import Console
 
 from framework.checkpoint import Checkpoints
-from framework.config import InvalidConfig, Problem
 from framework.parallel import build_mesh, by_first, is_first, processes, several, start_here
-from framework.run import SUMMARY, RunDirectory, cache_directory, describe_environment
+from framework.run import SUMMARY, RunDirectory, cache_directory
 from framework.tracking import TrackerOptions, WandbOptions, open_trackers
 from framework.train.bad_steps import passed_over, read_bad_steps, save_batch
 from framework.train.beginning import begin
 from framework.train.checks import check_devices
 from framework.train.clock import Clock
-from framework.train.distilling.kept import taught_by
 from framework.train.experiment import Experiment
 from framework.train.faults import FAULT, START_AGAIN, guarded
-from framework.train.kept_schema import keep_schema
 from framework.train.listeners.accounting import Accounting
 from framework.train.listeners.progress import make_console
 from framework.train.loop import Outcome
+from framework.train.opening import alone, made, record
 from framework.train.options import Trainer
 from framework.train.setting import Setting
 from framework.train.summary import print_summary, summarise
@@ -75,8 +72,8 @@ def _say_if_complete(experiment: Experiment, config: Mapping[str, Any], *, aloud
 
 def _run(experiment: Experiment, config: Mapping[str, Any], overrides: Sequence[str]) -> int:
     console = make_console(is_first())
-    directory = RunDirectory(by_first(lambda: _made(experiment)))
-    with _alone(directory):
+    directory = RunDirectory(by_first(lambda: made(experiment)))
+    with alone(directory):
         configure_jax(experiment.trainer)
         mesh = build_mesh(experiment.mesh)
         with jax.set_mesh(mesh):
@@ -106,7 +103,7 @@ def _from_start_to_end(
         # the one that does.
         if first:
             summary = summarise(program.network, state)
-            by_first(lambda: _record(directory, experiment, config, overrides, summary))
+            by_first(lambda: record(directory, experiment, config, overrides, summary))
             print_summary(console, experiment.name, summary, experiment, mesh)
         tracker = open_trackers(
             experiment.tracker if is_first() else NO_TRACKERS,
@@ -188,54 +185,13 @@ def configure_jax(trainer: Trainer) -> None:
     """Options of JAX that hold for the whole process, and its libraries' chatter turned down."""
     for name in ("absl", "orbax"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Set also where it is off: an earlier run in this process may have had it on.
+    kept = str(cache_directory() / "programs") if trainer.compile_cache else None
+    jax.config.update("jax_compilation_cache_dir", kept)
     if trainer.compile_cache:
-        jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "programs"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_debug_nans", trainer.debug_nans)
-
-
-def _made(experiment: Experiment) -> Path:
-    """The run directory, made where there is none."""
-    try:
-        return experiment.run.make(experiment.name)
-    except OSError as error:
-        expected, hint = "a place that can be written", error.strerror or str(error)
-        key = "run.root" if experiment.run.dir is None else "run.dir"
-        place = experiment.run.root if experiment.run.dir is None else experiment.run.dir
-        raise InvalidConfig(Problem(key, place, expected, hint)) from error
-
-
-@contextlib.contextmanager
-def _alone(directory: RunDirectory) -> Iterator[None]:
-    """While inside, no other process may train in the directory, but for those of this run."""
-    with contextlib.ExitStack() as held:
-
-        def lock() -> None:
-            try:
-                held.enter_context(directory.lock())
-            except BlockingIOError as error:
-                expected = "a directory in which no other process trains"
-                hint = "wait or choose another"
-                raise InvalidConfig(Problem("run.dir", directory.path, expected, hint)) from error
-
-        by_first(lock)
-        yield
-
-
-def _record(
-    directory: RunDirectory,
-    experiment: Experiment,
-    config: Mapping[str, Any],
-    overrides: Sequence[str],
-    summary: object,
-) -> None:
-    """Writes what is run, on what, with which data."""
-    environment = describe_environment(sys.argv)
-    files = experiment.data.files
-    directory.begin(config, overrides, environment, _describe_data(experiment), files)
-    directory.write_json("model.json", summary)
-    keep_schema(directory, experiment.data, lambda text: print(text, file=sys.stderr))
 
 
 def _what_next(experiment: Experiment, directory: RunDirectory, step: int) -> str:
@@ -243,15 +199,3 @@ def _what_next(experiment: Experiment, directory: RunDirectory, step: int) -> st
     if experiment.checkpoint.every is None:
         return "Nothing is saved, as checkpoint.every=null: the next start begins anew."
     return f"Saved at step {step}. The same command with run.dir={directory.path} continues."
-
-
-def _describe_data(experiment: Experiment) -> dict[str, Any]:
-    data = experiment.data
-    return {
-        "name": data.name,
-        "fingerprint": data.fingerprint,
-        "splits": {name: len(source) for name, source in data.splits.items()},
-        "learned": data.learned,
-        **data.spec.json(),
-        **taught_by(data),
-    }

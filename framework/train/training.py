@@ -49,6 +49,36 @@ def train(
         feed=lambda step, size: _feed(setting, loop, step, size),
         clock=clock,
     )
+    watch = Watch(
+        loop, experiment.evaluation.every, experiment.evaluation.split,
+        lambda state: _watched(setting, state),
+    )  # fmt: skip
+    saving = equip(setting, loop, state, start, watch, listeners, memory)
+    begun = time.perf_counter()
+    with interruptible(loop, trainer.grace_seconds), clock.during("step"):
+        state, step, size = _choose_size(setting, loop, state, start)
+        # Calls end where the intervals do, also after an interruption between two of them.
+        state, step = loop.advance(state, step, min(-(-step // size) * size, trainer.steps), 1)
+        state, step = loop.advance(state, step, trainer.steps, size)
+        state, step = loop.advance(state, step, trainer.steps, 1)
+        loop.drain()
+        outcome = finish(setting, loop, saving, state, step, start)
+    if not loop.stopped:
+        seconds = time.perf_counter() - begun
+        setting.console.print(f"Trained {outcome.step - start} steps in {seconds:.1f} s")
+    return outcome
+
+
+def equip(
+    setting: Setting, loop: Loop, state: TrainState, start: int, watch: Any,
+    listeners: Sequence[Any], memory: Mapping[str, Any] | None,
+) -> Saving:  # fmt: skip
+    """Gives `loop` the listeners of every run, and then the further ones.
+
+    Args:
+        watch: the one that evaluates.
+    """
+    experiment, trainer = setting.experiment, setting.experiment.trainer
     stopping = None
     if trainer.early_stopping:
         stopping = StopEarly(loop, trainer.early_stopping, experiment.evaluation.split)
@@ -63,37 +93,33 @@ def train(
         # What is logged up to a checkpoint is on the disk when the checkpoint counts.
         ready=lambda: setting.tracker.flushed(FLUSH_SECONDS),
     )
-    loop.listeners = [*_listeners(setting, loop, state, start, stopping, saving), *listeners]
+    loop.listeners = [*_listeners(setting, loop, state, start, stopping, watch, saving), *listeners]
     if stopping and memory and EARLY_STOPPING in memory:
         stopping.recall(memory[EARLY_STOPPING])
-    begun = time.perf_counter()
-    with interruptible(loop, trainer.grace_seconds), clock.during("step"):
-        state, step, size = _choose_size(setting, loop, state, start)
-        # Calls end where the intervals do, also after an interruption between two of them.
-        state, step = loop.advance(state, step, min(-(-step // size) * size, trainer.steps), 1)
-        state, step = loop.advance(state, step, trainer.steps, size)
-        state, step = loop.advance(state, step, trainer.steps, 1)
-        loop.drain()
-        loop.emit("on_end", step)
-        if state.guard is not None:
-            step = int(state.step)  # calls after a bad step were made in vain
-            state = state.replace(guard=state.guard.thawed())  # type: ignore[attr-defined]
-        new = step > start or loop.then == "fail"
-        if experiment.checkpoint.every is not None and new and loop.then != "go_back":
-            saving.save(step, state)
-            with clock.during("checkpoint"):
-                setting.checkpoints.wait()
+    return saving
+
+
+def finish(
+    setting: Setting, loop: Loop, saving: Saving, state: TrainState, step: int, start: int
+) -> Outcome:
+    """After the last call: everybody is told, and the state is saved."""
+    loop.emit("on_end", step)
+    if state.guard is not None:
+        step = int(state.step)  # calls after a bad step were made in vain
+        state = state.replace(guard=state.guard.thawed())  # type: ignore[attr-defined]
+    new = step > start or loop.then == "fail"
+    if saving.every is not None and new and loop.then != "go_back":
+        saving.save(step, state)
+        with loop.clock.during("checkpoint"):
+            setting.checkpoints.wait()
     if loop.stopped:
         setting.console.print(f"Stopped at step {step}: {loop.stopped}")
-    else:
-        seconds = time.perf_counter() - begun
-        setting.console.print(f"Trained {step - start} steps in {seconds:.1f} s")
     return Outcome(state, step, loop.stopped, loop.then)
 
 
 def _listeners(
     setting: Setting, loop: Loop, state: TrainState, start: int,
-    stopping: StopEarly | None, saving: Saving,
+    stopping: StopEarly | None, watch: Any, saving: Saving,
 ) -> list[Any]:  # fmt: skip
     """Those of every run, in the order in which they are heard."""
     experiment, trainer = setting.experiment, setting.experiment.trainer
@@ -112,8 +138,7 @@ def _listeners(
         *([stopping] if stopping else []),
         *([ProfileWindow(trainer.profile, setting.directory.path / "events")]
           if trainer.profile and is_first() else []),
-        Watch(loop, experiment.evaluation.every, experiment.evaluation.split,
-              lambda state: _watched(setting, state)),
+        watch,
         saving,
         Start(after_first),
         Beats(setting.watchdog),
