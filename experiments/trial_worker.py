@@ -7,6 +7,8 @@ from typing import Any
 
 from experiments.interruption import end_at_once_on_signals
 
+_kept: dict[str, Any] = {}  # data and model of the trial before
+
 
 def main(descriptor: int) -> int:
     """Serves the driver at the other end of the socket `descriptor`."""
@@ -34,7 +36,7 @@ def train(words: Sequence[str]) -> int:
     outcome = "nothing was started"
     try:
         composed = compose_words(words)
-        experiment = assemble(composed.settings)
+        experiment = assemble(composed.settings, kept=_kept)
         outcome = "the run does not go on"
         return run(experiment, composed.settings, composed.overrides)
     except InvalidConfig as error:
@@ -71,7 +73,7 @@ def _check_one(composed: Any, metric: str | None, asked: Mapping[str, Any]) -> s
     from framework.train import assemble
     from framework.train.assemble import ANY_DEVICES
 
-    experiment = assemble(composed.settings, None if asked["devices"] else ANY_DEVICES)
+    experiment = assemble(composed.settings, None if asked["devices"] else ANY_DEVICES, _kept)
     if asked["alone"]:
         refuse_several_processes(experiment)
     names = experiment.task.metric_names(experiment.data.spec)

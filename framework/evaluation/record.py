@@ -33,6 +33,8 @@ def write_evaluation(
     spec: Spec,
     gather: Gather | None = None,
     numbers: Mapping[str, float] | None = None,
+    *,
+    draw: bool = True,
 ) -> dict[str, np.ndarray]:
     """Writes `evaluation/<split>/` of a run directory, each file whole or not at all.
 
@@ -49,6 +51,7 @@ def write_evaluation(
         spec: of the data.
         gather: the split's raw examples by position, `data.splits[split].gather`.
         numbers: further ones for `metrics.json`.
+        draw: whether there are to be pictures.
 
     Returns:
         The pictures by name, uint8 [h, w, 3], for the trackers.
@@ -69,7 +72,7 @@ def write_evaluation(
         np.savez(file, **evaluation.predictions)  # type: ignore[arg-type]
     _write_json(folder / "details.json", details)
     _write_json(folder / "mistakes.json", [asdict(mistake) for mistake in mistakes])
-    pictures = _pictures(evaluation, spec.labels, mistakes)
+    pictures = _pictures(evaluation, spec.labels, mistakes) if draw else {}
     for name, picture in pictures.items():
         write_picture(folder / f"{name}.png", picture)
     # Last: whoever sees the numbers finds the rest.

@@ -35,7 +35,7 @@ def conclude(request: Request, sweep: Sweep, table: Table, metric: str, *, stopp
         again = sweep.trial(request.fixed, best.number, best.values)
         print(f"Best      trial {best.number}: {metric} {value(best, metric):.6g}  {shown(best)}")
         print(f"Run       {again.run}")
-        words = [word for word in again.overrides if not word.startswith("run.dir=")]
+        words = [word for word in again.overrides if not word.startswith(("run.dir=", "++eval"))]
         print(f"Repeat    python -m experiments.run {shlex.join(words)}")
     failed = [row for row in rows if row.state == "failed"]
     for row in failed:

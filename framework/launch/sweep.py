@@ -104,8 +104,11 @@ def words(
 ) -> tuple[str, ...]:
     """What composes a trial."""
     own = (as_word(key, value) for key, value in values.items())
-    place = (as_word("evaluation.final", list(final)), as_word("run.dir", str(run)))
-    return (*fixed, *own, *place)
+    given = {word.partition("=")[0] for word in fixed}
+    rest = [f"++{as_word('evaluation.final', list(final))}", as_word("run.dir", str(run))]
+    if "evaluation.report" not in given:
+        rest.append("++evaluation.report=false")
+    return (*fixed, *own, *rest)
 
 
 def record_of(request: Request) -> dict[str, Any]:

@@ -5,18 +5,28 @@ from dataclasses import replace
 from typing import Any
 
 from framework.config import InvalidConfig
-from framework.config.build import read
+from framework.config.build import Call, read
 from framework.train.checks import check_parts
 from framework.train.distilling.kept import speechless
 from framework.train.experiment import Experiment
 
 ANY_DEVICES = 0
+WORTH_KEEPING = ("data", "model")
 
 
-def assemble(settings: Mapping[str, Any], devices: int | None = None) -> Experiment:
+Kept = dict[str, tuple[Any, Any]]
+"""The parts of the last experiment that are worth keeping, by name: their settings, the part."""
+
+
+def assemble(
+    settings: Mapping[str, Any], devices: int | None = None, kept: Kept | None = None
+) -> Experiment:
     """Builds and checks the experiment that `settings` describe; touches no accelerator.
 
     Args:
+        kept: for a process that assembles many: data and models are taken from here where their
+            settings are the same, and kept here.
+
         devices: how many there will be; None: those that JAX finds; ANY_DEVICES: what depends on
             their number is not checked.
 
@@ -32,7 +42,7 @@ def assemble(settings: Mapping[str, Any], devices: int | None = None) -> Experim
         if name in faulty:
             continue
         try:
-            parts[name] = call.part(name)
+            parts[name] = _part(call, name, settings, kept)
         except InvalidConfig as error:
             problems += error.problems
     problems += check_parts(parts, devices)
@@ -45,3 +55,11 @@ def assemble(settings: Mapping[str, Any], devices: int | None = None) -> Experim
     # What the teacher says is found out by the run; until then there is a place for it.
     data = experiment.data
     return replace(experiment, data=speechless(data, experiment.task.outputs(data.spec)))
+
+
+def _part(call: Call, name: str, settings: Mapping[str, Any], kept: Kept | None) -> Any:
+    if kept is None or name not in WORTH_KEEPING:
+        return call.part(name)
+    if name not in kept or kept[name][0] != settings.get(name):
+        kept[name] = settings.get(name), call.part(name)
+    return kept[name][1]

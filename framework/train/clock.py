@@ -10,6 +10,7 @@ import jax.monitoring
 from framework.run import BEGUN, Category
 
 _COMPILING = "/jax/core/compile/"
+_of_process: list["Clock"] = []  # the one that JAX tells of what it compiles
 
 
 class Clock:
@@ -29,8 +30,11 @@ class Clock:
 
     @classmethod
     def of_process(cls) -> "Clock":
-        """That of this process, from its first moment on."""
-        clock = cls(BEGUN)
+        """That of a run in this process: of the first one from the process' first moment on."""
+        clock = cls(None if _of_process else BEGUN)
+        for former in _of_process:
+            jax.monitoring.unregister_event_duration_listener(former._hear)
+        _of_process[:] = [clock]
         jax.monitoring.register_event_duration_secs_listener(clock._hear)
         return clock
 

@@ -57,14 +57,15 @@ def _record(
 ) -> None:  # fmt: skip
     """What the first process writes."""
     directory, console = setting.directory, setting.console
+    options = setting.experiment.evaluation
     if grounds is not None:
-        keep(grounds, directory, setting.experiment.evaluation.analysis.calibration)
+        keep(grounds, directory, options.analysis.calibration)
     results: dict[str, float] = {}
     for found in evaluations:
-        options = setting.experiment.evaluation.analysis
         evaluation = write_examined(
-            directory.evaluation(found.split), found, found.split, predictor, grounds, options
-        )
+            directory.evaluation(found.split), found, found.split, predictor, grounds,
+            options.analysis, draw=options.report,
+        )  # fmt: skip
         track_examined(setting.tracker, step, evaluation, directory.evaluation(found.split))
         print_metrics(console, evaluation)
         results |= {f"{found.split}/{name}": value for name, value in evaluation.metrics.items()}
@@ -72,9 +73,10 @@ def _record(
     setting.tracker.hyperparameters(_swept(setting), overall)
     summary = {**summary, "metrics": results}
     directory.write_json(SUMMARY, {"complete": False, **summary})  # which the report reads
-    report = write_report(directory.path)
-    setting.tracker.artifact("report", "report", report)
-    setting.tracker.artifact("model-card", "report", write_model_card(directory.path))
+    if options.report:
+        report = write_report(directory.path)
+        setting.tracker.artifact("report", "report", report)
+        setting.tracker.artifact("model-card", "report", write_model_card(directory.path))
     # Last: a run that was killed before this is concluded again.
     directory.write_json(SUMMARY, {"complete": True, **summary})
     say_where(console, directory)
@@ -83,7 +85,8 @@ def _record(
 def say_where(console: Console, directory: RunDirectory) -> None:
     """The last lines of a run: what to look at next."""
     console.print(f"\nRun       {directory.path}")
-    console.print(f"Report    {directory.report}")
+    if directory.report.exists():
+        console.print(f"Report    {directory.report}")
     console.print(f"Curves    tensorboard --logdir {shlex.quote(str(directory.path.parent))}")
 
 

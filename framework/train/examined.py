@@ -22,18 +22,18 @@ from framework.train.predictor import Predictor
 
 def write_examined(
     folder: Path, found: Evaluation, split: str, predictor: Predictor, grounds: Grounds | None,
-    options: Analysis, others: Mapping[str, Source] | None = None,
+    options: Analysis, others: Mapping[str, Source] | None = None, *, draw: bool = True,
 ) -> Evaluation:  # fmt: skip
     """Writes `evaluation/<name>/` with `analysis.json`; returns what is to be shown and tracked.
 
     `metrics.json` has the analysis' numbers too, intervals under keys of their own:
-    `accuracy/low`.
+    `accuracy/low`. Without `draw`, there are no pictures.
     """
     plain = without_embedding(found)
     data = predictor.data
     if options.depth == "none":
         _forget(folder)
-        write_evaluation(folder, plain, data.spec, data.splits[split].gather)
+        write_evaluation(folder, plain, data.spec, data.splits[split].gather, draw=draw)
         return plain
     analysis = examine(found, split, predictor, grounds, options, others)
     numbers = flat_numbers(analysis)
@@ -42,9 +42,9 @@ def write_examined(
     _forget(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / ANALYSIS, json.dumps(analysis, indent=1, allow_nan=False) + "\n")
-    for name, figure in analysis_figures(analysis).items():
+    for name, figure in (analysis_figures(analysis) if draw else {}).items():
         write_picture(folder / f"{name}.png", as_image(figure))
-    write_evaluation(folder, shown, data.spec, data.splits[split].gather, numbers)
+    write_evaluation(folder, shown, data.spec, data.splits[split].gather, numbers, draw=draw)
     return shown
 
 

@@ -75,6 +75,8 @@ class EvaluationOptions:
         weights: whether the end's evaluation uses the last weights or those of the best
             checkpoint.
         analysis: what is measured beside the metrics.
+        report: draw the pictures, the report and the model card at the end of the run; trials of
+            a sweep do not, as `experiments.evaluate` draws them for whoever asks.
     """
 
     every: PositiveInt | None = 500
@@ -83,3 +85,4 @@ class EvaluationOptions:
     batch_size: PositiveInt | None = None
     weights: Literal["last", "best"] = "last"
     analysis: Analysis = field(default_factory=Analysis)
+    report: bool = True

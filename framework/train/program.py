@@ -1,7 +1,7 @@
 """The compiled programs of a run: the step, once or several times in a call, and predictions."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,13 +53,21 @@ class Program:
 
     def initial_state(self, values: Values, seed: int) -> TrainState:
         """A new state, each part of it made on the device where it lies."""
-        make = jax.jit(
-            self._initialise,
-            out_shardings=_shardings(self.abstract_state(values)),
-            compiler_options=_RUN_ONCE if self._platform == "cpu" else self._compiler_options,
-        )
-        state: TrainState = make(np.uint32(seed), as_arrays(values))
+        shardings = _shardings(self.abstract_state(values))
+        key = _hashable(shardings)
+        if key not in self._makers:
+            self._makers[key] = jax.jit(
+                self._initialise,
+                out_shardings=shardings,
+                compiler_options=_RUN_ONCE if self._platform == "cpu" else self._compiler_options,
+            )
+        state: TrainState = self._makers[key](np.uint32(seed), as_arrays(values))
         return state
+
+    @functools.cached_property
+    def _makers(self) -> dict[Hashable, Callable[..., Any]]:
+        """Jitted initialisers by where the state lies."""
+        return {}
 
     @functools.cached_property
     def _initialise(self) -> Callable[[Any, Values], TrainState]:
@@ -73,7 +81,22 @@ class Program:
         return placed(step, self.mesh_options, self.mesh)
 
     def call(self, size: int, abstract: TrainState) -> Call:
-        """The step compiled with donated state; `size` > 1 scans over stacked batches."""
+        """The step compiled with donated state; `size` > 1 scans over stacked batches.
+
+        The same function for the same arguments: JAX compiles it once.
+        """
+        shardings = _shardings(abstract)
+        key = (size, _hashable(shardings))
+        if key not in self.calls:
+            self.calls[key] = self._call(size, shardings)
+        return self.calls[key]
+
+    @functools.cached_property
+    def calls(self) -> dict[Hashable, Call]:
+        """Steps that were asked for, by their number in a call and where the state lies."""
+        return {}
+
+    def _call(self, size: int, shardings: Any) -> Call:
         step = self.step
 
         def several(state: TrainState, batches: Batch) -> tuple[TrainState, Metrics]:
@@ -82,7 +105,7 @@ class Program:
         return jax.jit(
             step if size == 1 else several,
             donate_argnums=0,
-            out_shardings=(_shardings(abstract), self.everywhere),
+            out_shardings=(shardings, self.everywhere),
             compiler_options=self._compiler_options,
         )
 
@@ -119,3 +142,8 @@ class Program:
 
 def _shardings(abstract: TrainState) -> Any:
     return jax.tree.map(lambda leaf: leaf.sharding, abstract)
+
+
+def _hashable(tree: Any) -> Hashable:
+    leaves, structure = jax.tree.flatten(tree)
+    return tuple(leaves), structure
