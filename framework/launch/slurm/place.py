@@ -1,0 +1,171 @@
+"""A place that makes a job of Slurm of each trial."""
+
+import contextlib
+import hashlib
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from framework.launch.place import Ended
+from framework.launch.slurm import cluster, record
+from framework.launch.slurm.cluster import NotNow
+from framework.launch.slurm.options import SlurmOptions
+from framework.launch.slurm.script import RECORD, Work, script
+from framework.launch.trial import Trial
+
+JOB, SCRIPT = "job.id", "job.sh"
+_LOOK = 0.5  # seconds between looks at files
+_SOON = 1.0  # seconds between questions while all is being stopped
+# So often in a row the controller says that a job is over before its files are given up: on a
+# network's file system they may come later.
+_GONE = 2
+
+
+@dataclass
+class _Running:
+    trial: Trial
+    job: str
+    gone: int = 0
+
+
+@dataclass
+class SlurmJobs:
+    """Queues a job for each trial and waits for what it leaves in the run directory.
+
+    A job queues itself again when it is warned, so a trial may have several machines one after
+    another and still be one try here. It runs on when the driver ends, and the next driver takes
+    it over by its name.
+
+    Attributes:
+        directory: in which trials are started.
+        max_tries: starts in a row without a gained step after which a job gives up.
+    """
+
+    options: SlurmOptions
+    directory: Path
+    max_tries: int = 3
+    python: str = sys.executable
+    _running: dict[int, _Running] = field(default_factory=dict)
+    _backlog: list[Trial] = field(default_factory=list)
+    _ended: list[Ended] = field(default_factory=list)
+    _stopping: bool = False
+    _asked: float = float("-inf")
+
+    def free(self) -> int:
+        """How many jobs may still be queued."""
+        if self._backlog or self._stopping:
+            return 0
+        return max(0, self.options.max_at_once - len(self._running))
+
+    def start(self, trials: Sequence[Trial]) -> None:
+        """Queues trials, but for those that a job of an earlier driver still runs.
+
+        Raises:
+            InvalidConfig: the cluster refuses what is asked for.
+        """
+        self._backlog += trials
+        with contextlib.suppress(NotNow):  # in the backlog until the controller takes them
+            self._submit()
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """Tries that ended, waiting that long at most for the first one."""
+        deadline = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(NotNow):
+                self._ask()
+            ended = self._over()
+            left = deadline - time.monotonic()
+            if ended or left <= 0:
+                return ended
+            time.sleep(min(_LOOK, left))
+
+    def stop(self, at_once: bool) -> None:
+        """Jobs that wait are taken back; those that run save and end, or are killed."""
+        self._stopping = True
+        self._ended += [Ended(trial.number, 75, "not queued yet") for trial in self._backlog]
+        self._backlog.clear()
+        self._asked = float("-inf")
+        with contextlib.suppress(NotNow):  # `wait` goes on with it
+            if at_once:
+                ids = [each.job for each in self._running.values()]
+                cluster.cancel(ids, "--signal=KILL", "--full")
+                cluster.cancel(ids)
+            else:
+                self._cancel(self._jobs())
+
+    def _submit(self) -> None:
+        if not self._backlog:
+            return
+        there = {job.name: job.id for job in self._jobs() if job.alive}
+        while self._backlog:
+            trial = self._backlog[0]
+            folder = trial.run / RECORD
+            taken_over = there.get(job_name(trial))
+            over = record.left(folder)  # of an earlier driver, which did not hear of it
+            job = taken_over or (over.job if over else None) or self._queue(trial, folder)
+            (folder / JOB).write_text(job)
+            self._running[trial.number] = _Running(trial, job)
+            del self._backlog[0]
+
+    def _queue(self, trial: Trial, folder: Path) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "without").unlink(missing_ok=True)
+        command = (self.python, "-m", "experiments.run", *trial.overrides)
+        work = Work(
+            job_name(trial), command, folder.absolute(), trial.run.absolute() / "checkpoints",
+            self.directory.absolute(), self.options.tasks_per_trial,
+        )  # fmt: skip
+        file = folder / SCRIPT
+        file.write_text(script(self.options, work, self.max_tries))
+        return cluster.submit(file)
+
+    def _jobs(self) -> list[cluster.Job]:
+        known = [each.trial for each in self._running.values()] + self._backlog
+        return cluster.jobs("|".join(map(re.escape, map(job_name, known)))) if known else []
+
+    def _ask(self) -> None:
+        """Asks the controller, not too often, which jobs are gone; queues what it did not take."""
+        pause = self.options.poll_seconds
+        if time.monotonic() - self._asked < (min(pause, _SOON) if self._stopping else pause):
+            return
+        self._asked = time.monotonic()
+        self._submit()
+        found = self._jobs()
+        alive = {job.id for job in found if job.alive}
+        for each in self._running.values():
+            each.gone = 0 if each.job in alive else each.gone + 1
+        if self._stopping:
+            self._cancel(found)
+
+    def _cancel(self, found: Sequence[cluster.Job]) -> None:
+        mine = {each.job for each in self._running.values()}
+        alive = [job for job in found if job.alive and job.id in mine]
+        running = [job.id for job in alive if job.state == "RUNNING"]
+        cluster.cancel([job.id for job in alive if job.id not in running])
+        cluster.cancel(running, "--batch", "--signal=TERM")  # the script hands it on, and waits
+
+    def _over(self) -> list[Ended]:
+        ended, self._ended = self._ended, []
+        for number, each in list(self._running.items()):
+            folder = each.trial.run / RECORD
+            found = record.left(folder)
+            final = found is not None and found.code in record.OVER
+            if final or each.gone >= (1 if found else _GONE):
+                said = f"Slurm's job {each.job} ended without a word, see {folder}"
+                known = record.ended(number, folder, each.job, said)
+                if known.code is None and self._stopping:  # taken back before it had begun
+                    known = replace(known, code=75, message="taken back from Slurm's queue")
+                ended.append(known)
+                del self._running[number]
+        return ended
+
+
+def job_name(trial: Trial) -> str:
+    """A trial's own, wherever its sweep is: `<sweep's folder>-<hash of its path>-t0007`."""
+    sweep = trial.run.absolute().parent.parent
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", sweep.name)[:40]
+    path = hashlib.sha256(str(sweep).encode()).hexdigest()[:8]
+    return f"{plain}-{path}-t{trial.number:04}"
