@@ -34,6 +34,7 @@ def train(words: Sequence[str]) -> int:
     from framework.train import assemble, run
 
     outcome = "nothing was started"
+    sys.argv = ["experiments.run", *words]  # which the run writes down
     try:
         composed = compose_words(words)
         experiment = assemble(composed.settings, kept=_kept)
@@ -47,41 +48,48 @@ def check(asked: Mapping[str, Any]) -> Mapping[str, Any]:
     """What is wrong with a sweep, by what its trials compose.
 
     Args:
-        asked: `words`, those of each trial; `metric` to be watched; `devices`, whether those here
-            are the ones to be used; `alone`, whether several processes are refused.
+        asked: `words`, those of each trial; `metrics` to compare by, None: the experiment's;
+            `devices`, whether those here are the ones to be used; `alone`, whether several
+            processes are refused.
 
     Returns:
-        `problems`, texts; `metric`.
+        `problems`, their fields; `metrics`.
     """
     from framework.config import InvalidConfig
     from framework.config.command import compose_words
 
-    problems: dict[str, None] = {}
-    metric = asked["metric"]
+    problems: dict[str, dict[str, Any]] = {}
+    metrics: list[str] = []
     for words in asked["words"]:
         try:
-            metric = _check_one(compose_words(words), metric, asked)
+            metrics = _check_one(compose_words(words), asked)
         except InvalidConfig as error:
-            problems |= dict.fromkeys(map(str, error.problems))
-    return {"problems": list(problems), "metric": metric}
+            # A key that there is not is told once, whatever values it would have.
+            for one in error.problems:
+                unknown = one.expected.startswith("a key of")
+                plain = one.value if one.value is None else str(one.value)
+                problems.setdefault(one.key if unknown else str(one), {**vars(one), "value": plain})
+    return {"problems": list(problems.values()), "metrics": metrics}
 
 
-def _check_one(composed: Any, metric: str | None, asked: Mapping[str, Any]) -> str:
-    """The metric to be watched."""
+def _check_one(composed: Any, asked: Mapping[str, Any]) -> list[str]:
+    """The metrics to compare by."""
     from experiments.run import refuse_several_processes
-    from framework.config import InvalidConfig, Problem, nearest
+    from framework.config import InvalidConfig
+    from framework.launch.study.checks import metric_problems
     from framework.train import assemble
     from framework.train.assemble import ANY_DEVICES
 
     experiment = assemble(composed.settings, None if asked["devices"] else ANY_DEVICES, _kept)
     if asked["alone"]:
         refuse_several_processes(experiment)
+    given = asked["metrics"] or experiment.checkpoint.metric or "log_loss"
+    metrics = [given] if isinstance(given, str) else list(given)
     names = experiment.task.metric_names(experiment.data.spec)
-    metric = metric or experiment.checkpoint.metric or "log_loss"
-    if metric not in names:
-        hint = nearest(metric, [name for name in names if "/" not in name])
-        raise InvalidConfig(Problem("sweep.metric", metric, "a metric of the task", hint))
-    return metric
+    problems = metric_problems(metrics, [name for name in names if "/" not in name])
+    if problems:
+        raise InvalidConfig(*problems)
+    return metrics
 
 
 if __name__ == "__main__":

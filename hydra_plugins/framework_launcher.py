@@ -20,5 +20,6 @@ class FrameworkLauncher(Launcher):
         """
         from hydra.errors import HydraException
 
+        del job_overrides, initial_job_idx
         raise HydraException("hydra/launcher=local goes with hydra/sweeper=grid; Hydra's own "
                              "sweepers need hydra/launcher=basic")  # fmt: skip

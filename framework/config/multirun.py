@@ -56,7 +56,18 @@ def sweep(plugin: Any, arguments: list[str]) -> Any:
             sweeper=str(own.runtime.choices["hydra/sweeper"]),
             own=plugin.settings,
             launcher=str(own.runtime.choices["hydra/launcher"]),
-            sweep=OmegaConf.to_container(OmegaConf.create(apart["sweep"]), resolve=True),  # type: ignore[arg-type]
-            launch=OmegaConf.to_container(OmegaConf.create(apart["launch"]), resolve=True),  # type: ignore[arg-type]
+            sweep=_plain(apart["sweep"]),
+            launch={**_plain(apart["launch"]), **_launcher(own.launcher)},
         )
     )
+
+
+def _launcher(settings: Any) -> dict[str, Any]:
+    """What is set under hydra.launcher, which belongs to the place as `launch` does."""
+    return {key: value for key, value in _plain(settings).items() if not key.startswith("_")}
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    found = OmegaConf.to_container(OmegaConf.create(config or {}), resolve=True)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}

@@ -1,20 +1,25 @@
 """A sweep from start to end: what `experiments.run --multirun` does."""
 
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from framework.config.problem import InvalidConfig, Problem
+from framework.launch import confirm
 from framework.launch.check import check
 from framework.launch.conclude import conclude
 from framework.launch.driver import Driver, Observer
 from framework.launch.lines import Lines
-from framework.launch.places import open_place
+from framework.launch.objective import Objective, best, objectives
+from framework.launch.places import Opened, open_place
 from framework.launch.request import Request
 from framework.launch.signals import asked_to_stop
 from framework.launch.sources import open_source
 from framework.launch.sweep import Sweep, record_of
-
-SETTINGS = ("metric", "direction", "confirm")
+from framework.launch.table import Row, Table
 
 
 def begin(request: Request, observer: Observer | None = None) -> int:
@@ -27,24 +32,96 @@ def begin(request: Request, observer: Observer | None = None) -> int:
         hint = "give the sweep a directory: hydra.sweep.dir=…"
         raise InvalidConfig(Problem("run.dir", "…", "nothing in a sweep", hint))
     sweep = Sweep(request.directory)
-    with sweep.held(), open_place(request) as opened:
-        table = sweep.table()
-        source = open_source(request, table)
-        metric = check(request, sweep, opened)
-        sweep.begin({**record_of(request), "metric": metric})
-        source.prepare(table)
+    new = not sweep.path.exists()
+    try:
+        with sweep.held(), open_place(request) as opened:
+            under_way = _prepared(request, sweep, opened, observer)
+            new = False
+            return under_way.finish()
+    except InvalidConfig:
+        if new:
+            _tidy(sweep.path)
+        raise
+
+
+@dataclass
+class _UnderWay:
+    """A sweep that was checked."""
+
+    request: Request
+    sweep: Sweep
+    opened: Opened
+    wanted: tuple[Objective, ...]
+    driver: Callable[[Callable[[], int]], Driver]
+    table: Table
+    observer: Observer
+    max_tries: int
+    confirmations: int
+
+    def finish(self) -> int:
+        """Runs it to its end; returns the exit code."""
         with asked_to_stop() as asked:
-            driver = Driver(
-                table, source.source, opened.place,
-                lambda number, values: sweep.trial(request.fixed, number, values),
-                observer or Lines(metric), _max_tries(request.launch), asked,
-            )  # fmt: skip
-            driver.run()
-        return conclude(request, sweep, table, metric, stopped=bool(asked()))
+            self.driver(asked).run()
+            rows, confirmed = list(self.table), False
+            chosen = best(rows, self.wanted)
+            if self.confirmations and chosen and not asked() and all(row.ended for row in rows):
+                rows += self._confirm(chosen[0], asked)
+                confirmed = True
+        code = conclude(self.request, self.sweep, rows, self.wanted, stopped=bool(asked()))
+        if confirmed:
+            path = self.sweep.path / confirm.RECORD
+            confirm.say(json.loads(path.read_text(encoding="utf-8")))
+        return code
+
+    def _confirm(self, chosen: Row, asked: Callable[[], int]) -> list[Row]:
+        """The rows of confirmations that are not done: they are part of the outcome too."""
+        rows = confirm.confirm(
+            self.request, self.sweep, chosen, self.wanted[0], self.confirmations,
+            self.opened.place, self.observer, self.max_tries, asked,
+        )  # fmt: skip
+        return [row for row in rows if row.state != "done"]
 
 
-def _max_tries(launch: Mapping[str, Any]) -> int:
-    tries = launch.get("max_tries", 3)
-    if not isinstance(tries, int) or tries < 1:
-        raise InvalidConfig(Problem("launch.max_tries", tries, "a number of tries, from 1"))
-    return tries
+def _prepared(
+    request: Request, sweep: Sweep, opened: Opened, observer: Observer | None
+) -> _UnderWay:
+    max_tries = _number(request.launch.get("max_tries", 3), "launch.max_tries", 1)
+    confirmations = _number(request.sweep.get("confirm") or 0, "sweep.confirm", 0)
+    table = sweep.table()
+    before = sweep.record()
+    if before is not None:  # what is of another sweep is told before anything else
+        sweep.check(record_of(request))
+    source = open_source(request, table)
+    metrics = check(request, sweep, opened)
+    wanted = objectives(request, metrics)
+    sweep.begin({**record_of(request), "metrics": list(metrics)})
+    source.prepare(table)
+    if request.launch.get("retry_failed"):
+        for row in [row for row in table if row.state == "failed"]:
+            table.change(row.number, state="waiting")
+    watching = observer or Lines([one.metric for one in wanted])
+
+    def driver(asked: Callable[[], int]) -> Driver:
+        return Driver(
+            table, source.source, opened.place,
+            lambda number, values: sweep.trial(request.fixed, number, values),
+            watching, max_tries, asked,
+        )  # fmt: skip
+
+    return _UnderWay(
+        request, sweep, opened, wanted, driver, table, watching, max_tries, confirmations
+    )
+
+
+def _number(value: Any, key: str, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidConfig(Problem(key, value, f"a whole number from {least}"))
+    return value
+
+
+def _tidy(folder: Path) -> None:
+    """Takes away a directory that was made for a sweep that could not start."""
+    with contextlib.suppress(OSError):
+        (folder / ".lock").unlink(missing_ok=True)
+        for each in (folder, *folder.parents[:2]):
+            each.rmdir()

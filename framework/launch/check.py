@@ -1,41 +1,30 @@
 """A whole sweep is checked before its first trial starts."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from framework.config.problem import InvalidConfig
+from framework.config.problem import InvalidConfig, Problem
 from framework.config.swept import Dimension
 from framework.launch.places import Opened
 from framework.launch.request import Request
-from framework.launch.sweep import Sweep
+from framework.launch.sweep import Sweep, words
 
-WHOLE = 24  # points of a grid that are all composed and checked; of more, each value once
+MOST = 64  # values of a key that are tried
 _SECONDS = 1.0
 
 
-class Mistakes(InvalidConfig):
-    """Problems that another process found, as the lines it made of them."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__()
-        self.problems = tuple(lines)  # type: ignore[assignment]
-
-
-def check(request: Request, sweep: Sweep, opened: Opened) -> str:
-    """Composes trials and checks the experiments they make; gives the metric that is watched.
+def check(request: Request, sweep: Sweep, opened: Opened) -> tuple[str, ...]:
+    """Composes trials and checks the experiments they make; gives the metrics to compare by.
 
     Raises:
         InvalidConfig: what is wrong, each mistake once.
     """
-    run = Path(sweep.trials / "0")
+    run = sweep.trials / "checked"  # where nothing is
     asked = {
-        "words": [sweep.trial(request.fixed, 0, point).overrides for point in sample(request)],
-        "metric": request.sweep.get("metric"),
+        "words": [words(request.fixed, point, run, ["validation"]) for point in sample(request)],
+        "metrics": request.sweep.get("metric"),
         "devices": opened.local,
         "alone": opened.local,
     }
-    del run
     opened.process.send({"check": asked})
     while True:
         answer = opened.process.hear(_SECONDS)
@@ -43,12 +32,12 @@ def check(request: Request, sweep: Sweep, opened: Opened) -> str:
             break
     found: dict[str, Any] = answer["checked"]
     if found["problems"]:
-        raise Mistakes(found["problems"])
-    return str(found["metric"])
+        raise InvalidConfig(*(Problem(**one) for one in found["problems"]))
+    return tuple(found["metrics"])
 
 
 def sample(request: Request) -> list[dict[str, Any]]:
-    """Points of the space with every value of every key in them."""
+    """Points of the space with every value of every key in them, or many."""
     values = {one.key: _ends(one) for one in request.space}
     base = {key: several[0] for key, several in values.items()}
     return [base] + [
@@ -58,6 +47,5 @@ def sample(request: Request) -> list[dict[str, Any]]:
 
 def _ends(one: Dimension) -> list[Any]:
     if one.kind != "interval":
-        return list(one.values)
-    ends = [one.start, one.stop]
-    return [int(end) if "int" in one.tags and end is not None else end for end in ends]
+        return list(one.values[: MOST // 2] + one.values[MOST // 2 :][-MOST // 2 :])
+    return [one.start, one.stop]

@@ -1,66 +1,61 @@
 """The end of a sweep: its record, and the last lines."""
 
-import math
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
 
+from framework.launch.objective import Objective, best
 from framework.launch.request import Request
-from framework.launch.sweep import Sweep
-from framework.launch.table import Row, Table
-from framework.stats.direction import higher_is_better
+from framework.launch.sweep import KEY, Sweep
+from framework.launch.table import Row
 
 START_AGAIN = 75
 RECORD = "sweep.json"
+_OWN = ("run.dir=", "++evaluation.final=", "++evaluation.report=")
 
 
-def conclude(request: Request, sweep: Sweep, table: Table, metric: str, *, stopped: bool) -> int:
+def conclude(
+    request: Request, sweep: Sweep, rows: Sequence[Row], wanted: Sequence[Objective],
+    *, stopped: bool,
+) -> int:  # fmt: skip
     """Writes `sweep.json`, says what came of the sweep; returns the exit code."""
-    rows = list(table)
-    maximise = higher_is_better(metric, request.sweep.get("direction") or "auto")
-    best = best_of(rows, metric, maximise=maximise)
-    counts = Counter(row.state for row in rows)
+    winners, counts = best(rows, wanted), Counter(row.state for row in rows)
+    commands = {row.number: repeat(request, sweep, row) for row in winners}
     sweep.write_json(
         RECORD,
         {
-            "metric": metric, "maximise": maximise, "best": best.number if best else None,
-            "counts": dict(counts), "stopped": stopped,
+            "objectives": [{"metric": o.metric, "maximize": o.maximize} for o in wanted],
+            "best": [row.number for row in winners],
+            "repeat": commands,
+            "counts": dict(counts),
+            "stopped": stopped,
         },
-    )  # fmt: skip
+    )
     print(f"\nSweep     {sweep.path}")
-    print("Trials    " + ", ".join(f"{n} {state}" for state, n in counts.items()))
-    if best is not None:
-        again = sweep.trial(request.fixed, best.number, best.values)
-        print(f"Best      trial {best.number}: {metric} {value(best, metric):.6g}  {shown(best)}")
-        print(f"Run       {again.run}")
-        words = [word for word in again.overrides if not word.startswith(("run.dir=", "++eval"))]
-        print(f"Repeat    python -m experiments.run {shlex.join(words)}")
+    print("Trials    " + ", ".join(f"{number} {state}" for state, number in counts.items()))
+    for row in winners:
+        values = "  ".join(f"{key}={value}" for key, value in row.values.items())
+        results = "  ".join(f"{one.metric} {one.of(row):.6g}" for one in wanted)
+        print(f"Best      trial {row.number}: {results}  {values}")
+        print(f"Run       {sweep.trials / str(row.number)}")
+        print(f"Repeat    {commands[row.number]}")
     failed = [row for row in rows if row.state == "failed"]
     for row in failed:
-        print(f"Failed    trial {row.number}: {row.message}  ({sweep.trials / str(row.number)})",
-              file=sys.stderr)  # fmt: skip
+        where = sweep.trials / str(row.number)
+        print(f"Failed    trial {row.number}: {row.message}  ({where})", file=sys.stderr)
+    if failed:
+        print("To try those again: the same command with launch.retry_failed=true", file=sys.stderr)
     left = sum(not row.ended for row in rows)
     if stopped or left:
-        print(f"{left} trials are left. The same command with hydra.sweep.dir={sweep.path} goes on.")
+        trials = "one trial is" if left == 1 else f"{left} trials are"
+        print(f"{trials} left. The same command with {KEY}={sweep.path} goes on.".capitalize())
         return START_AGAIN
     return 1 if failed else 0
 
 
-def best_of(rows: Iterable[Row], metric: str, *, maximise: bool) -> Row | None:
-    """The finished trial with the best finite value."""
-    ended = [row for row in rows if row.state == "done" and math.isfinite(value(row, metric))]
-    sign = 1 if maximise else -1
-    return max(ended, key=lambda row: sign * value(row, metric), default=None)
-
-
-def value(row: Row, metric: str) -> float:
-    """Of the watched split; NaN where there is none."""
-    found: Any = row.result.get(f"validation/{metric}")
-    return math.nan if found is None else float(found)
-
-
-def shown(row: Row) -> str:
-    """Its values in words."""
-    return "  ".join(f"{key}={one}" for key, one in row.values.items())
+def repeat(request: Request, sweep: Sweep, row: Row) -> str:
+    """The command that trains a trial's experiment by itself, with all that a run does."""
+    words = sweep.trial(request.fixed, row.number, row.values).overrides
+    kept = [word for word in words if not word.startswith(_OWN)]
+    return f"python -m experiments.run {shlex.join(kept)}"

@@ -79,6 +79,8 @@ class Driver:
             self._listen()
             self._stop_if_asked()
             self.observer.tick()
+        for number in list(self._running):  # ended at once
+            self._put(number, state="waiting")
 
     def _goes_on(self) -> bool:
         if self.asked() > 1:

@@ -1,6 +1,7 @@
 """What a run's directory says of how far it has come, read from outside while it may be written."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,10 @@ class Tail:
         """Step and metrics of evaluations that were not told before."""
         found = []
         for line in self._lines():
-            metrics = {k: v for k, v in line.items() if k.startswith(SPLIT)}
+            # null, as JSON has no NaN
+            metrics = {
+                k: math.nan if v is None else v for k, v in line.items() if k.startswith(SPLIT)
+            }
             step = line.get("step")
             if metrics and isinstance(step, int) and step not in self.told:
                 self.told.add(step)

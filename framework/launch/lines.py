@@ -1,7 +1,7 @@
 """A sweep in plain lines."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from framework.launch.table import Row
@@ -11,18 +11,19 @@ from framework.launch.table import Row
 class Lines:
     """A line for each trial that begins or ends."""
 
-    metric: str
+    metrics: Sequence[str]
     _begun: float = field(default_factory=time.monotonic)
 
     def row(self, row: Row) -> None:
         """Says what has become of it."""
         values = "  ".join(f"{key}={value}" for key, value in row.values.items())
-        found = row.result.get(f"validation/{self.metric}")
+        named = [(name, row.result.get(f"validation/{name}")) for name in self.metrics]
+        result = "  ".join(f"{name} {value:.4f}" for name, value in named if value is not None)
         said = {
             "running": f"try {row.tries}" if row.tries > 1 else "",
             "waiting": row.message,
-            "done": f"{self.metric} {found:.4f}" if found is not None else "",
-            "pruned": row.message,
+            "done": result,
+            "pruned": f"{row.message}  {result}",
             "failed": row.message,
         }[row.state]
         if row.state != "waiting" or row.message:

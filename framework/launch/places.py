@@ -4,6 +4,7 @@ import contextlib
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from framework.config.problem import InvalidConfig, Problem, nearest
 from framework.launch.devices import here, shares
@@ -66,10 +67,10 @@ def open_place(request: Request) -> Iterator[Opened]:
         end_early()
 
 
-def _workers(request: Request) -> int | str:
-    workers = request.launch.get("workers", "auto")
-    if workers != "auto" and (isinstance(workers, bool) or not isinstance(workers, int)):
+def _workers(request: Request) -> int | Literal["auto"]:
+    workers: Any = request.launch.get("workers", "auto")
+    if workers == "auto":
+        return "auto"
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise InvalidConfig(Problem("launch.workers", workers, "a number of workers, or auto"))
-    if workers != "auto" and workers < 1:
-        raise InvalidConfig(Problem("launch.workers", workers, "at least one worker, or auto"))
     return workers

@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from framework.launch.devices import Share
 from framework.launch.place import Ended
@@ -130,5 +129,3 @@ def _said_of(code: int | None) -> str:
     if code < 0:
         return f"its worker was killed by {signal.Signals(-code).name}"
     return f"its worker ended with exit code {code}"
-
-

@@ -80,8 +80,8 @@ class Sweep:
             raise InvalidConfig(Problem(KEY, self.path, expected))
         return found
 
-    def begin(self, record: Mapping[str, Any]) -> None:
-        """Writes what it is of; the same as before, or more.
+    def check(self, record: Mapping[str, Any]) -> None:
+        """What `record` is of must be the same as before, or more.
 
         Raises:
             InvalidConfig: it is of something else.
@@ -92,6 +92,9 @@ class Sweep:
             expected = "a sweep of the same experiment and space, or a smaller one"
             hint = f"it differs in {', '.join(changes)}; choose another directory"
             raise InvalidConfig(Problem(KEY, self.path, expected, hint))
+
+    def begin(self, record: Mapping[str, Any]) -> None:
+        """Writes what it is of."""
         write_text(self.path / RECORD, yaml.safe_dump(dict(record), sort_keys=False))
 
     def write_json(self, name: str, value: object) -> None:
@@ -143,9 +146,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
         if was is None or now is None or not _grown(was, now):
             found.append(f"{key}: {_shown(was)} → {_shown(now)}")
     if before["sweeper"]["name"] != after["sweeper"]["name"]:
-        found.append(
-            f"hydra/sweeper: {before['sweeper']['name']} → {after['sweeper']['name']}"
-        )
+        found.append(f"hydra/sweeper: {before['sweeper']['name']} → {after['sweeper']['name']}")
     if before["sweep"].get("metric") != after["sweep"].get("metric"):
         old_metric, new_metric = before["sweep"].get("metric"), after["sweep"].get("metric")
         found.append(f"sweep.metric: {old_metric} → {new_metric}")
@@ -174,4 +175,3 @@ def _fixed(given: Sequence[str]) -> dict[str, str]:
 
 def _shown(dimension: Mapping[str, Any] | None) -> str:
     return "(not swept)" if dimension is None else str(dimension["written"])
-

@@ -124,7 +124,9 @@ class _Errors:
     def message(self) -> str:
         """The line that says most: a mistake, or what was raised."""
         lines = [line for line in "".join(self._kept).splitlines() if line.strip()]
-        mistakes = [line.strip() for line in lines if line.startswith("  ") and ": expected" in line]
+        mistakes = [
+            line.strip() for line in lines if line.startswith("  ") and ": expected" in line
+        ]
         if mistakes:
             return "; ".join(mistakes)[:500]
         if any(line.startswith("Traceback") for line in lines):
@@ -145,7 +147,7 @@ def _written_to(path: Path) -> Iterator[_Errors]:
     for number in (1, 2):
         os.dup2(file, number)
     os.close(file)
-    sys.stderr = errors  # type: ignore[assignment]
+    sys.stderr = errors
     try:
         yield errors
     finally:

@@ -18,7 +18,7 @@ from framework.train.state import TrainState
 from framework.train.step import Batch, Metrics
 
 IN_FLIGHT = 16
-Then = Literal["conclude", "start_again", "fail", "go_back"]
+Then = Literal["conclude", "start_again", "set_aside", "fail", "go_back"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rich.console import Console
 from framework.checkpoint import Checkpoints
 from framework.parallel import build_mesh, by_first, is_first, processes, several, start_here
 from framework.run import SUMMARY, RunDirectory, cache_directory
-from framework.tracking import TrackerOptions, WandbOptions, open_trackers
+from framework.tracking import TrackerOptions, WandbOptions, open_trackers, read_metrics
 from framework.train.bad_steps import passed_over, read_bad_steps, save_batch
 from framework.train.beginning import begin
 from framework.train.checks import check_devices
@@ -147,14 +147,17 @@ def _from_start_to_end(
     finally:
         if ended or not several():  # else the save would wait for processes that are no more
             checkpoints.close()
-    return _end(experiment, directory, outcome, console)
+    return exit_code(experiment, directory, outcome, console)
 
 
-def _end(
+def exit_code(
     experiment: Experiment, directory: RunDirectory, outcome: Outcome, console: Console
 ) -> int:
     """The exit code, and for a run that is not complete what comes next."""
     if outcome.then == "conclude":
+        return 0
+    if outcome.then == "set_aside":
+        by_first(lambda: _set_aside(directory, outcome))
         return 0
     if outcome.then == "start_again":
         console.print(_what_next(experiment, directory, outcome.step))
@@ -174,6 +177,16 @@ def _end(
             file=sys.stderr,
         )
     return FAULT
+
+
+def _set_aside(directory: RunDirectory, outcome: Outcome) -> None:
+    """The summary of a run that was asked to end: how far it came, and its last evaluation."""
+    evaluated: dict[str, float] = {}
+    for line in read_metrics(directory.path / "metrics.jsonl"):
+        found = {name: value for name, value in line.items() if name.startswith("validation/")}
+        evaluated = found or evaluated
+    said = {"step": outcome.step, "stopped": outcome.stopped, "metrics": evaluated}
+    directory.write_json(SUMMARY, {"complete": False, **said})
 
 
 def _stacks(directory: RunDirectory) -> Path:

@@ -11,6 +11,7 @@ from framework.train import steps_per_call
 from framework.train.arithmetic import Utilisation
 from framework.train.bad_steps import note, passed_over
 from framework.train.checks import intervals
+from framework.train.experiment import Experiment
 from framework.train.listeners.bad_step import BadStepWatch
 from framework.train.listeners.interruption import REASON, interruptible
 from framework.train.listeners.profile import ProfileWindow
@@ -18,6 +19,7 @@ from framework.train.listeners.progress import Progress
 from framework.train.listeners.saving import Saving
 from framework.train.listeners.scalars import Scalars
 from framework.train.listeners.start import Beats, Start
+from framework.train.listeners.stop_request import StopOnRequest
 from framework.train.listeners.watch import StopEarly, Watch
 from framework.train.loop import Loop, Outcome
 from framework.train.setting import Setting
@@ -57,16 +59,24 @@ def train(
     begun = time.perf_counter()
     with interruptible(loop, trainer.grace_seconds), clock.during("step"):
         state, step, size = _choose_size(setting, loop, state, start)
-        # Calls end where the intervals do, also after an interruption between two of them.
-        state, step = loop.advance(state, step, min(-(-step // size) * size, trainer.steps), 1)
-        state, step = loop.advance(state, step, trainer.steps, size)
-        state, step = loop.advance(state, step, trainer.steps, 1)
-        loop.drain()
+        state, step = advance(loop, state, step, trainer.steps, size)
         outcome = finish(setting, loop, saving, state, step, start)
     if not loop.stopped:
         seconds = time.perf_counter() - begun
         setting.console.print(f"Trained {outcome.step - start} steps in {seconds:.1f} s")
     return outcome
+
+
+def advance(
+    loop: Loop, state: TrainState, step: int, until: int, size: int
+) -> tuple[TrainState, int]:
+    """To the step `until`, or until stopped, in calls of `size` steps where they fit."""
+    # Calls end where the intervals do, also after an interruption between two of them.
+    state, step = loop.advance(state, step, min(-(-step // size) * size, until), 1)
+    state, step = loop.advance(state, step, until, size)
+    state, step = loop.advance(state, step, until, 1)
+    loop.drain()
+    return state, step
 
 
 def equip(
@@ -139,6 +149,7 @@ def _listeners(
         *([ProfileWindow(trainer.profile, setting.directory.path / "events")]
           if trainer.profile and is_first() else []),
         watch,
+        StopOnRequest(loop, setting.directory.path),
         saving,
         Start(after_first),
         Beats(setting.watchdog),
@@ -212,12 +223,17 @@ def _feed(setting: Setting, loop: Loop, start: int, size: int) -> Iterator[Batch
 
 
 def _watched(setting: Setting, state: TrainState) -> dict[str, float]:
-    """Metrics to watch: the overall ones, and those of a class that were asked for."""
+    """Metrics to watch of a state."""
     from framework.train.conclude import evaluate_state  # late, as it brings the report along
 
     experiment = setting.experiment
+    own = evaluate_state(setting, state, experiment.evaluation.split).metrics
+    # What follows from them must follow in all processes.
+    return watched(experiment, by_first(lambda: own))
+
+
+def watched(experiment: Experiment, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Of all metrics the overall ones, and those of a class that were asked for."""
     stopping = experiment.trainer.early_stopping
     asked = {experiment.checkpoint.metric, stopping.metric if stopping else None}
-    own = evaluate_state(setting, state, experiment.evaluation.split).metrics
-    metrics = by_first(lambda: own)  # what follows from them must follow in all processes
     return {name: value for name, value in metrics.items() if "/" not in name or name in asked}
