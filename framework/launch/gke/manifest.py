@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from framework.launch.gke.names import JOB, trial_name, worker_name
-from framework.launch.gke.pod import CONTAINER, labels, template
 from framework.launch.gke.order import Order
+from framework.launch.gke.pod import CONTAINER, labels, template
 
 Manifest = dict[str, Any]
 API_VERSION = "jobset.x-k8s.io/v1alpha2"
@@ -24,19 +24,29 @@ def of_trial(order: Order, number: int, words: Sequence[str]) -> Manifest:
     Args:
         words: that compose its experiment; `run.dir` is replaced by the one that pods see.
     """
-    own = [word for word in words if not word.lstrip("+").startswith("run.dir=")]
-    command = ["python", "-m", "experiments.run", *own, f"run.dir={run_directory(order, number)}"]
+    command = ["python", "-m", "experiments.run", *words_of(order, number, words)]
     name = trial_name(order.sweep, number)
     return _jobset(order, name, command, {"trial": str(number)})
 
 
 def of_worker(order: Order, number: int) -> Manifest:
     """The JobSet of a worker, which holds its slices for one trial after another."""
-    folder = f"{order.folder}/workers/{number}"
-    command = ["python", "-m", "framework.launch.gke.worker", folder]
+    folder = f"{order.folder}/{worker_folder(number)}"
+    command = ["python", "-m", "framework.launch.slice_worker", folder]
     command.append(f"{order.options.idle_seconds:g}")
     name = worker_name(order.sweep, number)
     return _jobset(order, name, command, {"worker": str(number)})
+
+
+def worker_folder(number: int) -> str:
+    """Of a worker, in the sweep's."""
+    return f"workers/{number}"
+
+
+def words_of(order: Order, number: int, words: Sequence[str]) -> list[str]:
+    """A trial's words with the run directory that pods see."""
+    own = [word for word in words if not word.lstrip("+").startswith("run.dir=")]
+    return [*own, f"run.dir={run_directory(order, number)}"]
 
 
 def run_directory(order: Order, number: int) -> str:

@@ -79,9 +79,9 @@ class GkeOptions:
         if (self.capacity == "reservation") != (self.reservation is not None):
             given = self.capacity == "reservation"
             expected = "the reservation's name" if given else "null, or capacity=reservation"
-            problems.append(Problem(f"{KEY}.reservation", self.reservation, expected))
+            problems.append(Problem("reservation", self.reservation, expected))
         problems += [
-            Problem(f"{KEY}.environment.{name}", value, "a variable's name: letters, digits and _")
+            Problem(f"environment.{name}", value, "a variable's name: letters, digits and _")
             for name, value in self.environment.items()
             if not _VARIABLE.fullmatch(name)
         ]
@@ -91,7 +91,7 @@ class GkeOptions:
     def _names(self) -> list[Problem]:
         expected = f"a name as Kubernetes has them: {LONGEST_LABEL} characters of a-z, 0-9 and -"
         return [
-            Problem(f"{KEY}.{name}", value, expected)
+            Problem(name, value, expected)
             for name in (
                 "namespace", "priority", "pod_priority", "service_account", "secret", "reservation"
             )
@@ -104,13 +104,13 @@ class GkeOptions:
         if self.bucket is None and not (self.claim and LABEL.fullmatch(claim)):
             expected = "gs://BUCKET/FOLDER, or claim:NAME of a volume that every host can write"
             hint = "run directories must outlive the pods"
-            problems.append(Problem(f"{KEY}.storage", self.storage, expected, hint))
+            problems.append(Problem("storage", self.storage, expected, hint))
         elif self.claim and self.seen_at is None:
             expected = f"where this machine sees {self.storage}"
             hint = "results are read from there"
-            problems.append(Problem(f"{KEY}.seen_at", None, expected, hint))
+            problems.append(Problem("seen_at", None, expected, hint))
         if not re.fullmatch(r"(/[\w.-]+)+", self.mount):
-            problems.append(Problem(f"{KEY}.mount", self.mount, "an absolute path, as /runs"))
+            problems.append(Problem("mount", self.mount, "an absolute path, as /runs"))
         return problems
 
     @property

@@ -81,4 +81,3 @@ def check_name(sweep: str, most: int) -> list[Problem]:
     expected = f"at most {most} characters of a-z, 0-9 and -, a letter first"
     hint = f"it has {len(sweep)}; pods' names are made of it and may have 63"
     return [Problem(f"{KEY}.name", sweep, expected, hint)]
-

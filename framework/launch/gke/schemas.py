@@ -5,6 +5,7 @@ know without a word: what comes back is compared with what was given. kubernetes
 schemas of the Job. There are none of Kueue.
 """
 
+import importlib
 import importlib.util
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from framework.launch.gke.finding import Finding
 
 MODELS = "kubeflow-trainer-api (pip install --no-deps kubeflow-trainer-api)"
 SCHEMAS = "kubernetes-validate (pip install kubernetes-validate)"
+_JOBSET = "kubeflow_trainer_api.models.jobset_v1alpha2_job_set"
 
 
 def schema_findings(manifest: dict[str, Any]) -> tuple[list[Finding], list[str]]:
@@ -31,11 +33,11 @@ def schema_findings(manifest: dict[str, Any]) -> tuple[list[Finding], list[str]]
 
 
 def _model(manifest: dict[str, Any]) -> Iterator[Finding]:
-    from kubeflow_trainer_api.models.jobset_v1alpha2_job_set import JobsetV1alpha2JobSet
     from pydantic import ValidationError
 
+    kind: Any = importlib.import_module(_JOBSET).JobsetV1alpha2JobSet
     try:
-        model = JobsetV1alpha2JobSet.from_dict(manifest)
+        model = kind.from_dict(manifest)
     except ValidationError as error:
         for each in error.errors():
             place = ".".join(map(str, each["loc"]))
@@ -65,8 +67,7 @@ def _lost(given: Any, kept: Any, place: str = "") -> Iterator[str]:
 
 
 def _job_schema(manifest: dict[str, Any]) -> Iterator[Finding]:
-    import kubernetes_validate
-
+    schemas: Any = importlib.import_module("kubernetes_validate")
     for number, job in enumerate(manifest.get("spec", {}).get("replicatedJobs", [])):
         body = {
             "apiVersion": "batch/v1",
@@ -76,7 +77,7 @@ def _job_schema(manifest: dict[str, Any]) -> Iterator[Finding]:
         }
         at = f"spec.replicatedJobs[{number}].template"
         try:
-            kubernetes_validate.validate(body, kubernetes_validate.latest_version(), strict=True)
-        except kubernetes_validate.ValidationError as error:
+            schemas.validate(body, schemas.latest_version(), strict=True)
+        except schemas.ValidationError as error:
             path = ".".join(map(str, error.path))
             yield Finding("kubernetes-schema", f"{at}.{path}", error.message[:300])

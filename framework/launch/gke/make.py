@@ -1,0 +1,125 @@
+"""The place of a sweep on GKE: all that can be known beforehand is checked before it opens."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from framework.config import InvalidConfig, Problem
+from framework.launch.check import sample
+from framework.launch.gke.kubernetes_cluster import connect
+from framework.launch.gke.options import KEY
+from framework.launch.gke.order import Order
+from framework.launch.gke.place import JobSets
+from framework.launch.gke.programs import Programs, check_price, price
+from framework.launch.gke.record import new_record
+from framework.launch.gke.rehearsal import Rehearsal
+from framework.launch.gke.storage import open_storage
+from framework.launch.gke.workers import Workers
+from framework.launch.place import Place
+from framework.launch.request import Request
+from framework.launch.slices import check_mesh
+from framework.launch.sweep import Sweep
+from framework.parallel import MeshOptions
+from framework.train.planning.plan import Plan
+
+
+def make_place(request: Request) -> Place:
+    """The place that was asked for; with `launch.dry_run` one that only writes manifests.
+
+    Raises:
+        InvalidConfig: what is wrong with its settings, a program that does not fit the slice, a
+            price above `launch.max_cost`, an extra that is not installed.
+    """
+    dry = bool(request.launch.get("dry_run"))
+    record = new_record(request.directory, request.name, request.launch)
+    order = record.order()
+    check_workers(order)
+    programs = Programs(order, _compose, say)
+    try:
+        _check_meshes(request, order)
+        plan = _first_plan(request, programs, needed=not dry)
+        found = price(order, plan, trials_of(request))
+        if found is not None:
+            say(f"Price     {found}")
+        check_price(found, request.launch.get("max_cost"), order)
+        if not dry:
+            cluster = connect(order.options.namespace, order.options.context)
+            storage = open_storage(order.options, order.sweep)
+    except BaseException:
+        programs.close()
+        raise
+    record.write(request.directory)
+    if dry:
+        programs.close()
+        return Rehearsal(order, request.directory, say)
+    if order.options.workers is not None:
+        return Workers(order, cluster, storage, programs.check, say)
+    return JobSets(order, cluster, storage, programs.check, say)
+
+
+def say(line: str) -> None:
+    """Prints a line, at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def trials_of(request: Request) -> int:
+    """How many there will be, as far as that is known: of a grid its points."""
+    wanted: Any = request.sweeper_settings.get("n_trials")
+    if request.sweeper != "grid" and isinstance(wanted, int):
+        return wanted
+    count = 1
+    for one in request.space:
+        count *= max(1, len(one.values))
+    return count
+
+
+def _check_meshes(request: Request, order: Order) -> None:
+    """Every mesh of the sweep, before anything is compiled."""
+    for words in _sampled(request, "mesh"):
+        mesh = _mesh(_compose(words)["mesh"])
+        check_mesh(mesh, order.slice, order.slices)
+
+
+def _mesh(settings: Mapping[str, Any]) -> MeshOptions:
+    return MeshOptions(**{name: value for name, value in settings.items() if name != "_target_"})
+
+
+def _first_plan(request: Request, programs: Programs, *, needed: bool) -> Plan | None:
+    """The first trial's plan; programs of all sampled trials are compiled, each once."""
+    plans: list[Plan] = []
+    try:
+        plans = [programs.check(words) for words in _sampled(request)]
+    except InvalidConfig as error:
+        missing = any("libtpu" in p.hint or "tpu-plan" in p.hint for p in error.problems)
+        if needed or not missing:
+            raise
+        say(f"Program   not compiled: {error}")
+    return plans[0] if plans else None
+
+
+def _sampled(request: Request, group: str | None = None) -> list[Sequence[str]]:
+    """Words of trials that have every value of every key among them; or of keys in a group."""
+    sweep = Sweep(request.directory)
+    points = sample(request)
+    if group is not None:
+        kept = {one.key for one in request.space if one.key.split(".")[0] == group}
+        points = points[:1] + [p for p in points[1:] if any(p[k] != points[0][k] for k in kept)]
+    return [sweep.trial(request.fixed, 0, point).overrides for point in points]
+
+
+def _compose(words: Sequence[str]) -> Mapping[str, Any]:
+    from framework.config.command import compose_words
+
+    return compose_words(words).settings
+
+
+def check_workers(order: Order) -> None:
+    """A worker's slice is held for one trial after another: never more of them than trials.
+
+    Raises:
+        InvalidConfig: more workers than trials at once.
+    """
+    workers, most = order.options.workers, order.options.max_at_once
+    if workers is not None and workers > most:
+        expected = f"at most {KEY}.max_at_once={most}"
+        raise InvalidConfig(Problem(f"{KEY}.workers", workers, expected))

@@ -1,0 +1,94 @@
+"""What a sweep's directory keeps of its life on the cluster: its name there, and where that is."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.config import InvalidConfig, Problem
+from framework.config.build import require
+from framework.launch.gke.names import longest, sweep_name
+from framework.launch.gke.options import KEY, GkeOptions
+from framework.launch.gke.order import Order, make_order
+from framework.launch.slices import parse
+from framework.run import write_text
+
+RECORD = "gke.json"
+# Of `launch`, those that are not GkeOptions.
+SHARED = ("slice", "slices", "image", "queue", "max_tries", "max_cost", "dry_run")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A file in the sweep's directory.
+
+    Attributes:
+        name: the sweep's, on the cluster: drawn once, so that two sweeps never share it.
+        launch: the settings of the last start.
+    """
+
+    name: str
+    launch: Mapping[str, Any]
+
+    def order(self) -> Order:
+        """What its trials ask for.
+
+        Raises:
+            InvalidConfig: all that is wrong.
+        """
+        settings = self.launch
+        return make_order(
+            self.name, settings.get("slice"), int(settings.get("slices") or 1),
+            settings.get("image"), settings.get("queue"), int(settings.get("max_tries") or 3),
+            options_of(settings),
+        )  # fmt: skip
+
+    def write(self, sweep: Path) -> None:
+        """Whole or not at all."""
+        values = {"name": self.name, "launch": dict(self.launch)}
+        write_text(sweep / RECORD, json.dumps(values, indent=2) + "\n")
+
+
+def read_record(sweep: Path) -> Record | None:
+    """Of the sweep in a directory; None where none was submitted from it."""
+    try:
+        found = json.loads((sweep / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return Record(found["name"], found["launch"])
+
+
+def new_record(sweep: Path, experiment: str, launch: Mapping[str, Any]) -> Record:
+    """The record of a sweep that begins or goes on.
+
+    Raises:
+        InvalidConfig: it has another name on the cluster, or the settings are wrong.
+    """
+    options, before = options_of(launch), read_record(sweep)
+    if before is not None:
+        if options.name not in (None, before.name):
+            expected = f"{before.name}, by which its trials are known on the cluster"
+            raise InvalidConfig(Problem(f"{KEY}.name", options.name, expected))
+        return Record(before.name, launch)
+    if options.name is not None:
+        return Record(options.name, launch)
+    try:
+        hosts = parse(launch.get("slice") or "", options.machine).hosts
+    except InvalidConfig:  # said with all the rest, by the order
+        hosts = 1
+    most = longest(max(1, int(launch.get("slices") or 1)), hosts)
+    return Record(sweep_name(experiment, secrets.token_hex(3), most), launch)
+
+
+def options_of(launch: Mapping[str, Any]) -> GkeOptions:
+    """The settings under `launch` that are this place's own, checked.
+
+    Raises:
+        InvalidConfig: all that is wrong with them.
+    """
+    own = {name: value for name, value in launch.items() if name not in SHARED}
+    target = f"{GkeOptions.__module__}.{GkeOptions.__qualname__}"
+    options: GkeOptions = require({"_target_": target, **own}, KEY)
+    return options

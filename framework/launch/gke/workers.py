@@ -1,0 +1,198 @@
+"""A place that holds slices: a JobSet for each worker, which trains one trial after another.
+
+Between trials nothing is queued, admitted or scheduled, and no image is pulled. A driver gives each
+worker its next trial through the storage, so that no two can claim the same; on the slice the first
+process alone takes it (`framework.launch.slice_worker`).
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from framework.config import InvalidConfig
+from framework.launch.gke.cluster import Cluster, ClusterError, Refused, Seen
+from framework.launch.gke.last_words import last_words
+from framework.launch.gke.lint import check
+from framework.launch.gke.manifest import MISTAKE, of_worker, words_of, worker_folder
+from framework.launch.gke.names import worker_name
+from framework.launch.gke.order import Order
+from framework.launch.gke.place import AGAIN, device_of
+from framework.launch.gke.situation import situation
+from framework.launch.gke.storage import Storage, StorageError
+from framework.launch.place import Ended
+from framework.launch.slice_worker import CLAIMED, ENDED, NEXT
+from framework.launch.trial import Trial
+
+
+@dataclass
+class _Given:
+    """A trial that a worker has.
+
+    Attributes:
+        token: of this try.
+        since: when it was given, by this machine's clock.
+        ready: whether the worker's JobSet is there.
+    """
+
+    trial: Trial
+    token: str
+    since: float
+    ready: bool = False
+
+
+@dataclass
+class Workers:
+    """Gives trials to workers, and tells what became of them.
+
+    Attributes:
+        fits: raises InvalidConfig for words whose program does not fit the slice.
+        say: prints a line for people.
+    """
+
+    order: Order
+    cluster: Cluster
+    storage: Storage
+    fits: Callable[[Sequence[str]], object]
+    say: Callable[[str], None] = print
+    _given: dict[int, _Given] = field(default_factory=dict)
+    _waiting: list[Trial] = field(default_factory=list)
+    _ended: list[Ended] = field(default_factory=list)
+    _stopping: bool = False
+    _looked: float = float("-inf")
+
+    def free(self) -> int:
+        """Workers without a trial."""
+        if self._stopping:
+            return 0
+        workers = self.order.options.workers or 0
+        return max(0, workers - len(self._given) - len(self._waiting))
+
+    def start(self, trials: Sequence[Trial]) -> None:
+        """Trials are given out at the next look, but for those that a worker has already."""
+        self._waiting += trials
+        self._looked = float("-inf")
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """Tries that ended, waiting that long at most for the first one."""
+        deadline = time.monotonic() + seconds
+        pause = 1.0 if self._stopping else self.order.options.poll_seconds
+        while True:
+            if time.monotonic() - self._looked >= pause:
+                self._looked = time.monotonic()
+                self._look()
+            ended, self._ended = self._ended, []
+            left = min(deadline, self._looked + pause) - time.monotonic()
+            if ended or time.monotonic() >= deadline:
+                return ended
+            time.sleep(max(0.0, left))
+
+    def stop(self, at_once: bool) -> None:
+        """Takes the workers away: what they train saves and ends, or is killed."""
+        self._stopping = True
+        self._ended += [Ended(trial.number, AGAIN, "not started yet") for trial in self._waiting]
+        self._waiting.clear()
+        for worker in range(self.order.options.workers or 0):
+            try:
+                self.cluster.delete(worker_name(self.order.sweep, worker), at_once=at_once)
+            except ClusterError as error:
+                self.say(str(error))
+        self._looked = float("-inf")
+
+    def _look(self) -> None:
+        try:
+            seen = self.cluster.look(self.order.sweep)
+            for worker, given in list(self._given.items()):
+                if given.ready:
+                    self._follow(worker, seen)
+            self._give_out()
+            for worker, given in self._given.items():
+                given.ready = given.ready or self._make_ready(worker, seen)
+        except Refused as error:
+            self._ended += [Ended(t.number, MISTAKE, str(error)) for t in self._waiting]
+            self._waiting.clear()
+        except (ClusterError, StorageError) as error:
+            self.say(f"{error}; tried again")
+
+    def _follow(self, worker: int, seen: Seen) -> None:
+        given = self._given[worker]
+        number, folder = given.trial.number, worker_folder(worker)
+        said = json.loads(self.storage.read(f"{folder}/{ENDED}") or "{}")
+        if said.get("token") == given.token:
+            self.storage.collect(number, given.trial.run)
+            self.storage.remove(f"{folder}/{ENDED}")
+            message = last_words(said["said"]) if said["code"] else ""
+            self._over(worker, said["code"], message, said["seconds"])
+            return
+        self.storage.follow(number, given.trial.run)
+        now = situation(seen, worker_name(self.order.sweep, worker))
+        if now.state in ("absent", "done", "failed", "deactivated"):
+            # The worker is gone, and took one trial's try with it.
+            for name in (NEXT, CLAIMED):
+                self.storage.remove(f"{folder}/{name}")
+            code = AGAIN if self._stopping else now.code or None
+            self._over(worker, code, now.why, time.monotonic() - given.since)
+
+    def _give_out(self) -> None:
+        """Gives waiting trials to the workers that have them already, else to free ones."""
+        free = [w for w in range(self.order.options.workers or 0) if w not in self._given]
+        had = {worker: self._had(worker) for worker in free} if self._waiting else {}
+        for trial in list(self._waiting):
+            worker = next((w for w in free if had[w].get("number") == trial.number), None)
+            if worker is not None:
+                token: str | None = had[worker]["token"]
+            else:
+                worker = min(free, key=lambda w: bool(had[w]))
+                token = self._give(worker, trial)
+            self._waiting.remove(trial)
+            if token is not None:
+                free.remove(worker)
+                self._given[worker] = _Given(trial, token, time.monotonic())
+
+    def _had(self, worker: int) -> dict[str, Any]:
+        """The trial that a worker was given by an earlier driver."""
+        for name in (CLAIMED, NEXT, ENDED):
+            text = self.storage.read(f"{worker_folder(worker)}/{name}")
+            if text is not None:
+                found: dict[str, Any] = json.loads(text)
+                return found
+        return {}
+
+    def _give(self, worker: int, trial: Trial) -> str | None:
+        """The token of the try; None where its program does not fit."""
+        try:
+            self.fits(trial.overrides)
+        except InvalidConfig as error:
+            lines = "; ".join(map(str, error.problems))
+            self._ended.append(Ended(trial.number, MISTAKE, lines))
+            return None
+        folder, token = worker_folder(worker), secrets.token_hex(8)
+        words = words_of(self.order, trial.number, trial.overrides)
+        self.storage.admit(trial.number, trial.run)
+        for name in (CLAIMED, ENDED):
+            self.storage.remove(f"{folder}/{name}")
+        task = {"number": trial.number, "token": token, "words": words}
+        self.storage.write(f"{folder}/{NEXT}", json.dumps(task))
+        return token
+
+    def _make_ready(self, worker: int, seen: Seen) -> bool:
+        """Whether the worker's JobSet is there; one that works no more is replaced, step by step
+        from look to look.
+        """
+        name = worker_name(self.order.sweep, worker)
+        state = situation(seen, name).state
+        if state in ("done", "failed", "deactivated"):
+            self.cluster.delete(name)
+            return False
+        if state == "absent":
+            manifest = of_worker(self.order, worker)
+            check(manifest)
+            self.cluster.create(manifest)
+        return state != "leaving"
+
+    def _over(self, worker: int, code: int | None, message: str, seconds: float) -> None:
+        given = self._given.pop(worker)
+        device = device_of(self.order)
+        self._ended.append(Ended(given.trial.number, code, message, device, seconds))
