@@ -1,0 +1,6 @@
+"""Many trainings as rows of one program."""
+
+from framework.train.packed.job import End, Job
+from framework.train.packed.train import train_packed
+
+__all__ = ["End", "Job", "train_packed"]
