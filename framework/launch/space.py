@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
 from framework.config import InvalidConfig, Problem, nearest
@@ -106,8 +107,13 @@ def _parameter(one: Dimension) -> Parameter:
     if not 0 < step <= abs(one.stop - one.start):
         raise ValueError("a step that fits between start and stop")
     whole = _whole(one.start, one.stop, step)
-    steps = None if whole and step == 1 else step
-    return Interval(min(one.values), max(one.values), log, steps, whole)
+    if whole:
+        steps = None if step == 1 else step
+        return Interval(min(one.values), max(one.values), log, steps, whole)
+    low = min(one.values)
+    # In decimals, as it was written: three steps of 0.1 from 0 reach 0.3.
+    reached = Decimal(str(low)) + (len(one.values) - 1) * Decimal(str(step))
+    return Interval(low, float(reached), log, step)
 
 
 def _whole(*numbers: float) -> bool:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.launch.space import Space
+from framework.launch.study import claims
 from framework.launch.study.leases import Leases, driver_name, show_life
+from framework.launch.study.opening import open_study
 from framework.launch.study.options import Evaluations, Objective, StudyOptions
 from framework.launch.study.resume import resume
 from framework.launch.study.samplers import make_pruner
-from framework.launch.study.storage import open_study
 from framework.launch.study.study import Searched, Study
 from framework.launch.table import Row
 
@@ -63,7 +64,8 @@ def join(
     )
     leave = show_life(study, driver, options.lease / MARKS) if shared else _nothing
     mine = resume(study, searched, rows)
-    lost = tuple(row.number for row in rows if not row.ended and row.number not in mine)
+    elsewhere = claims.latest(study.get_trials(deepcopy=False)).keys() - mine.keys()
+    lost = tuple(row.number for row in rows if not row.ended and row.number in elsewhere)
     return Joined(Study(study, searched, mine, [row.number for row in rows]), lost, leave)
 
 

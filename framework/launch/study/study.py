@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,7 +173,9 @@ class Study:
         if trial is None or value is None or len(self._searched.objectives) > 1:
             return False
         try:
-            trial.report(value, step)
+            with warnings.catch_warnings():  # told again after a restart, it is not news
+                warnings.filterwarnings("ignore", message="The reported value is ignored")
+                trial.report(value, step)
         except UpdateFinishedTrialError:  # taken for dead, it went to another driver
             del self._mine[number]
             return False
