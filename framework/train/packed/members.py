@@ -20,8 +20,9 @@ from framework.train.packed.job import End, Job, Tell
 from framework.train.packed.memory import device_bytes, most_rows
 from framework.train.packed.pack import call_size, train_rows
 from framework.train.packed.program import PackedProgram
-from framework.train.packed.row import Row, Shared, open_row, told
+from framework.train.packed.row import Row, Shared, open_row
 from framework.train.packed.rows import padded
+from framework.train.packed.told import told
 from framework.train.program import Program
 from framework.train.state import TrainState
 from framework.train.watchdog import Watchdog
@@ -43,13 +44,15 @@ class Members:
     tell: Tell
     limit: int | None
 
-    def train(self) -> None:
-        """In as few packs as memory allows; one job alone, or what fits nowhere, is left."""
-        if len(self.jobs) < 2:
-            return
-        most = self._most()
-        for numbers in _divided(list(self.jobs), most) if most else ():
-            self._train(numbers)
+    def train(self) -> int:
+        """In as few packs as memory allows; one job alone, or what fits nowhere, is left.
+
+        Returns:
+            0, or the exit code of a fault that all rows of a pack have met; then no other began.
+        """
+        most = self._most() if len(self.jobs) > 1 else 0
+        packs = _divided(list(self.jobs), most) if most else []
+        return next((code for numbers in packs if (code := self._train(numbers))), 0)
 
     def _most(self) -> int:
         """Rows that the devices hold."""
@@ -70,7 +73,7 @@ class Members:
         batch = example(streams, size if size > 1 else None, one=one)
         return packed.compiled(size, _rows_of(self._like, len(seeds)), batch)
 
-    def _train(self, numbers: Sequence[int]) -> None:
+    def _train(self, numbers: Sequence[int]) -> int:
         clock = Clock.of_process()
         place = directory_of(self._first).path
         experiment = self._first.experiment
@@ -79,7 +82,7 @@ class Members:
         with contextlib.ExitStack() as locks, watchdog.watching():
             rows = list(self._opened(numbers, shared, locks))
             if not rows:
-                return
+                return 0
             packed, seeds = self._packed([row.number for row in rows])
             batch = example(Streams(experiment.data, seeds), None, one=True)
             size = call_size(experiment, batch, len(rows))
@@ -87,6 +90,7 @@ class Members:
             for row in rows:
                 if row.end is None:
                     row.give_up(code, said)
+            return code
 
     def _opened(
         self, numbers: Sequence[int], shared: Shared, locks: contextlib.ExitStack

@@ -10,6 +10,7 @@ from framework.data import on_mesh
 from framework.train import steps_per_call
 from framework.train.checks import intervals
 from framework.train.experiment import Experiment
+from framework.train.faults import START_AGAIN
 from framework.train.listeners.interruption import interruptible
 from framework.train.loop import Loop, Moment
 from framework.train.packed.evaluation import predictor
@@ -26,19 +27,24 @@ Slots = Sequence[Row | None]
 """The row at each place of the program; None: a dummy."""
 
 
-def train_rows(packed: PackedProgram, rows: Sequence[Row], like: TrainState, size: int) -> None:
+def train_rows(packed: PackedProgram, rows: Sequence[Row], like: TrainState, size: int) -> int:
     """Trains until each of the rows has ended; they begin at the same step.
 
     Args:
         like: the state of one row, abstract, where it lies when it is alone.
         size: steps in a call.
+
+    Returns:
+        0, or 75 where a signal asked for the end.
     """
     first = rows[0].job.experiment
     sizes = ladder(len(rows), len(packed.devices))
     slots: Slots = [*rows, *[None] * (sizes[0] - len(rows))]
     state = stacked([(row or rows[0]).state for row in slots], packed.by_rows)
     for each in rows:
-        each.state = None
+        begun, each.state = each.state, None
+        if each.loop.stopped and begun is not None:  # before: it has only to be concluded
+            each.conclude(begun, each.start)
     step, asked = rows[0].start, Loop(call=_nothing, feed=_nothing)
     clock = rows[0].loop.clock
     with interruptible(asked, first.trainer.grace_seconds), clock.during("step"):
@@ -53,6 +59,7 @@ def train_rows(packed: PackedProgram, rows: Sequence[Row], like: TrainState, siz
                 if asked.stopped:
                     row.loop.stop(asked.stopped, asked.then)
                 row.conclude(row_of(host, place, like), step)
+    return START_AGAIN if asked.stopped else 0
 
 
 def call_size(experiment: Experiment, batch: Batch, rows: int) -> int:

@@ -1,7 +1,6 @@
 """A run that is a row of a pack: opened, told of every step, and ended as if it were alone."""
 
 import contextlib
-import io
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from framework.run import RunDirectory
 from framework.tracking import Tracker, TrackerOptions, open_trackers
 from framework.train.beginning import begin
 from framework.train.clock import Clock
-from framework.train.faults import START_AGAIN, guarded
+from framework.train.faults import START_AGAIN
 from framework.train.listeners.accounting import Accounting
 from framework.train.listeners.progress import LOG_WIDTH
 from framework.train.listeners.saving import Saving
@@ -25,6 +24,7 @@ from framework.train.opening import record
 from framework.train.packed.evaluation import RowWatch
 from framework.train.packed.job import End, Job, Tell
 from framework.train.packed.moment import RowMoment
+from framework.train.packed.told import told
 from framework.train.program import Program
 from framework.train.run import exit_code
 from framework.train.setting import Setting
@@ -185,16 +185,6 @@ def open_row(job: Job, number: int, place: int, program: Program, shared: Shared
     return Row(
         number, job, setting, state, start, loop, saving, accounting, shared.tell
     )  # fmt: skip
-
-
-def told(work: Callable[[], int | None]) -> tuple[int, str]:
-    """The exit code of `work` (None: 0), and the first line that it said of a fault."""
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said):
-        code = guarded(lambda: work() or 0)
-    text = said.getvalue()
-    sys.stderr.write(text)
-    return code, next((line.strip() for line in text.splitlines() if line.strip()), "")
 
 
 def _tracker(job: Job, directory: RunDirectory, options: TrackerOptions, step: int) -> Tracker:

@@ -10,10 +10,11 @@ from framework.config import InvalidConfig
 from framework.parallel import build_mesh
 from framework.run import SUMMARY
 from framework.train.bad_steps import passed_over, read_bad_steps
+from framework.train.faults import START_AGAIN
 from framework.train.packed.alike import alone, convolutions, kind, obstacle, together
 from framework.train.packed.job import End, Job, Tell
 from framework.train.packed.members import Members, directory_of
-from framework.train.packed.row import told
+from framework.train.packed.told import told
 from framework.train.program import Program
 from framework.train.run import configure_jax, run
 
@@ -40,11 +41,15 @@ def train_packed(
     """
     configure_jax(jobs[0].experiment.trainer)
     whole = _Whole(jobs, tuple(devices or jax.devices()), tell, limit)
-    for numbers in whole.kinds().values():
-        whole.train(numbers)
+    kinds = list(whole.kinds().values())
+    code = next((code for numbers in kinds if (code := whole.train(numbers))), 0)
     for number in range(len(jobs)):
-        if number not in whole.ends:
-            whole.train_alone(number)
+        if number in whole.ends:
+            continue
+        if code:  # of a signal, or of a device that cannot go on
+            whole.end(number, End(START_AGAIN, "it was not begun"))
+        elif whole.train_alone(number) == START_AGAIN:
+            code = START_AGAIN
     return [whole.ends[number] for number in range(len(jobs))]
 
 
@@ -81,8 +86,8 @@ class _Whole:
             raise InvalidConfig(*dict.fromkeys(problems))
         return kinds
 
-    def train(self, numbers: Sequence[int]) -> None:
-        """Jobs of one kind, in packs of rows that have come equally far."""
+    def train(self, numbers: Sequence[int]) -> int:
+        """Jobs of one kind, in packs of rows that have come equally far; see `Members.train`."""
         left = [number for number in numbers if not self._is_over(number)]
         left = [number for number in left if not _goes_its_own_way(self.jobs[number])]
         saved = [_checkpoints(self.jobs[number]).steps() for number in left]
@@ -90,13 +95,17 @@ class _Whole:
         for step, places in together(saved, every).items():
             of = {left[place]: self.jobs[left[place]] for place in places}
             programs = {number: self.programs[number] for number in of}
-            Members(of, programs, self.devices, step, self._end, self.limit).train()
+            members = Members(of, programs, self.devices, step, self.end, self.limit)
+            if code := members.train():
+                return code
+        return 0
 
-    def train_alone(self, number: int) -> None:
-        """As `framework.train.run` does it."""
+    def train_alone(self, number: int) -> int:
+        """As `framework.train.run` does it; returns the exit code."""
         job = self.jobs[number]
         code, said = told(lambda: run(job.experiment, job.config, job.overrides))
-        self._end(number, End(code, said if code else ""))
+        self.end(number, End(code, said if code else ""))
+        return code
 
     def _is_over(self, number: int) -> bool:
         """Whether the run is complete already."""
@@ -105,10 +114,11 @@ class _Whole:
         complete = (directory.read_json(SUMMARY) or {}).get("complete")
         if not complete or directory.changes(job.config):
             return False
-        self._end(number, End(0))
+        self.end(number, End(0))
         return True
 
-    def _end(self, number: int, end: End) -> None:
+    def end(self, number: int, end: End) -> None:
+        """Notes and tells it."""
         self.ends[number] = end
         if self.tell is not None:
             self.tell(number, end)
