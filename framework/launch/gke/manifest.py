@@ -6,9 +6,10 @@ Read in the types of JobSet 0.10 and Kueue, and in what xpk, AXLearn and MaxText
 from collections.abc import Sequence
 from typing import Any
 
-from framework.launch.gke.names import JOB, trial_name, worker_name
+from framework.launch.gke.names import JOB, Identity, identity, worker_identity
 from framework.launch.gke.order import Order
 from framework.launch.gke.pod import CONTAINER, labels, template
+from framework.launch.trial import Trial
 
 Manifest = dict[str, Any]
 API_VERSION = "jobset.x-k8s.io/v1alpha2"
@@ -18,46 +19,31 @@ NODE_POOL = "cloud.google.com/gke-nodepool"
 AGAIN, MISTAKE = 75, 2
 
 
-def of_trial(order: Order, number: int, words: Sequence[str]) -> Manifest:
-    """The JobSet that trains a trial.
-
-    Args:
-        words: that compose its experiment; `run.dir` is replaced by the one that pods see.
-    """
-    command = ["python", "-m", "experiments.run", *words_of(order, number, words)]
-    name = trial_name(order.sweep, number)
-    return _jobset(order, name, command, {"trial": str(number)})
+def of_trial(order: Order, trial: Trial) -> Manifest:
+    """The JobSet that trains a trial."""
+    command = ["python", "-m", "experiments.run", *words_of(order, trial)]
+    return _jobset(order, identity(trial), command, "trial")
 
 
 def of_worker(order: Order, number: int) -> Manifest:
     """The JobSet of a worker, which holds its slices for one trial after another."""
-    folder = f"{order.folder}/{worker_folder(number)}"
-    command = ["python", "-m", "framework.launch.slice_worker", folder]
+    own = worker_identity(number)
+    command = ["python", "-m", "framework.launch.slice_worker", f"{order.folder}/{own.folder}"]
     command.append(f"{order.options.idle_seconds:g}")
-    name = worker_name(order.sweep, number)
-    return _jobset(order, name, command, {"worker": str(number)})
+    return _jobset(order, own, command, "worker")
 
 
-def worker_folder(number: int) -> str:
-    """Of a worker, in the sweep's."""
-    return f"workers/{number}"
-
-
-def words_of(order: Order, number: int, words: Sequence[str]) -> list[str]:
+def words_of(order: Order, trial: Trial) -> list[str]:
     """A trial's words with the run directory that pods see."""
-    own = [word for word in words if not word.lstrip("+").startswith("run.dir=")]
-    return [*own, f"run.dir={run_directory(order, number)}"]
+    own = [word for word in trial.overrides if not word.lstrip("+").startswith("run.dir=")]
+    return [*own, f"run.dir={order.folder}/{identity(trial).folder}"]
 
 
-def run_directory(order: Order, number: int) -> str:
-    """Of a trial, as the pods see it."""
-    return f"{order.folder}/trials/{number}"
-
-
-def _jobset(order: Order, name: str, command: Sequence[str], own: dict[str, str]) -> Manifest:
+def _jobset(order: Order, which: Identity, command: Sequence[str], kind: str) -> Manifest:
     options = order.options
+    own = {kind: which.suffix}
     metadata: Manifest = {
-        "name": name,
+        "name": which.name(order.sweep),
         "namespace": options.namespace,
         # Kueue reads labels; an annotation of that name would mean nothing.
         "labels": {**labels(order, own), QUEUE: order.queue},

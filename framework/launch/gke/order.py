@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from framework.config import InvalidConfig, Problem
-from framework.launch.gke.names import LABEL, NAME, longest, trial_name
+from framework.launch.gke.names import LABEL, NAME, RESERVED, longest
 from framework.launch.gke.options import KEY, GkeOptions
 from framework.launch.slices import Slice, parse
 
@@ -75,7 +75,7 @@ def make_order(
 
 def check_name(sweep: str, most: int) -> list[Problem]:
     """What is wrong with a sweep's name, whose trials' names may have `most` characters."""
-    most -= len(trial_name("", 0))
+    most -= RESERVED
     if NAME.fullmatch(sweep) and len(sweep) <= most:
         return []
     expected = f"at most {most} characters of a-z, 0-9 and -, a letter first"

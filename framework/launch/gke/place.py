@@ -9,19 +9,23 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from framework.config import InvalidConfig
 from framework.launch.gke.cluster import Cluster, ClusterError, Refused, Seen
 from framework.launch.gke.lint import check
 from framework.launch.gke.manifest import MISTAKE, of_trial
-from framework.launch.gke.names import trial_name
+from framework.launch.gke.names import identity
 from framework.launch.gke.order import Order
 from framework.launch.gke.situation import Situation, situation
 from framework.launch.gke.storage import Storage, StorageError
 from framework.launch.place import Ended
 from framework.launch.trial import Trial
+from framework.run import write_text
 
 AGAIN, FAULT = 75, 1
+TOLD = "jobset_told"  # a file in a run directory: the JobSet whose end its driver knows
+CANCELLED = "cancelled"  # a file in the run directory of a trial that the user has taken away
 _SOON = 1.0  # seconds between questions while all is being stopped
 
 
@@ -30,6 +34,8 @@ class _Running:
     """A trial here.
 
     Attributes:
+        name: of its JobSet.
+        folder: in the storage.
         submitted: its JobSet was seen, or made.
         step: the newest checkpoint when it was last restarted without being counted.
         free: how often that was.
@@ -37,6 +43,8 @@ class _Running:
     """
 
     trial: Trial
+    name: str
+    folder: str
     submitted: bool = False
     step: int = 0
     free: int = 0
@@ -58,7 +66,6 @@ class JobSets:
     fits: Callable[[Sequence[str]], object]
     say: Callable[[str], None] = print
     _running: dict[int, _Running] = field(default_factory=dict)
-    _told: set[str] = field(default_factory=set)
     _said: str = ""
     _stopping: bool = False
     _looked: float = float("-inf")
@@ -74,7 +81,9 @@ class JobSets:
     def start(self, trials: Sequence[Trial]) -> None:
         """Trials are submitted at the next look, but for those whose JobSets are there."""
         for trial in trials:
-            self._running[trial.number] = _Running(trial)
+            own = identity(trial)
+            name = own.name(self.order.sweep)
+            self._running[trial.number] = _Running(trial, name, own.folder)
         self._changed.set()
         if self._watcher is None:
             self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -96,9 +105,9 @@ class JobSets:
     def stop(self, at_once: bool) -> None:
         """Takes the JobSets away: their pods save and end, or are killed."""
         self._stopping = True
-        for number in self._running:
+        for each in self._running.values():
             try:
-                self.cluster.delete(trial_name(self.order.sweep, number), at_once=at_once)
+                self.cluster.delete(each.name, at_once=at_once)
             except ClusterError as error:
                 self._say(str(error))
         self._looked = float("-inf")
@@ -146,58 +155,58 @@ class JobSets:
         return ended
 
     def _one(self, each: _Running, seen: Seen) -> Ended | None:
-        name = trial_name(self.order.sweep, each.trial.number)
-        now = situation(seen, name)
+        now = situation(seen, each.name)
         if not each.submitted:
-            return self._submit(each, seen, name, now)
+            return self._submit(each, seen, now)
         if now.state == "absent":
             if self._stopping:
                 return self._over(each, AGAIN, "taken back from the cluster")
+            if (each.trial.run / CANCELLED).exists():
+                return self._over(each, FAULT, "cancelled", now)
             return self._over(each, None, "its JobSet was taken away by somebody else", now)
-        number, run = each.trial.number, each.trial.run
+        run = each.trial.run
         if now.state in ("done", "failed"):
-            self.storage.collect(number, run)
+            self.storage.collect(each.folder, run)
             return self._over(each, now.code, now.why if now.code else "", now, seen)
         if now.state == "deactivated":
             return self._over(each, None, now.why, now, seen)
-        self.storage.follow(number, run)
+        self.storage.follow(each.folder, run)
         return self._guard(each, now, seen)
 
-    def _submit(self, each: _Running, seen: Seen, name: str, now: Situation) -> Ended | None:
+    def _submit(self, each: _Running, seen: Seen, now: Situation) -> Ended | None:
         """Makes the JobSet of a trial, once an earlier one that was told of is gone."""
-        there = seen.jobset(name)
+        there = seen.jobset(each.name)
         if there is not None:
-            if there["metadata"].get("uid") in self._told:
-                self.cluster.delete(name)
+            if there["metadata"]["uid"] == told(each.trial.run):
+                self.cluster.delete(each.name)
             elif now.state != "leaving":
                 self._take_over(each, now)
             return None
         if self._stopping:
             return self._over(each, AGAIN, "not submitted yet")
-        words = each.trial.overrides
-        self.fits(words)
-        manifest = of_trial(self.order, each.trial.number, words)
+        self.fits(each.trial.overrides)
+        manifest = of_trial(self.order, each.trial)
         check(manifest)
-        self.storage.admit(each.trial.number, each.trial.run)
+        self.storage.admit(each.folder, each.trial.run)
         self.cluster.create(manifest)  # where another driver was faster, its JobSet is ours
         self._take_over(each, Situation("queued"))
         return None
 
     def _take_over(self, each: _Running, now: Situation) -> None:
         each.submitted, each.free = True, now.free
-        each.step = self.storage.step(each.trial.number)
+        each.step = self.storage.step(each.folder)
 
     def _guard(self, each: _Running, now: Situation, seen: Seen) -> Ended | None:
         """JobSet restarts without end what exits with 75, also where nothing is ever gained."""
         if now.free <= each.free:
             return None
-        step = self.storage.step(each.trial.number)
+        step = self.storage.step(each.folder)
         each.idle = 0 if step > each.step else each.idle + now.free - each.free
         each.free, each.step = now.free, step
         if each.idle < self.order.options.idle_restarts:
             return None
-        self.cluster.delete(trial_name(self.order.sweep, each.trial.number))
-        self.storage.collect(each.trial.number, each.trial.run)
+        self.cluster.delete(each.name)
+        self.storage.collect(each.folder, each.trial.run)
         why = f"restarted {each.idle} times in a row without a checkpoint after step {step}"
         return self._over(each, FAULT, f"{why} (launch.idle_restarts)", now, seen)
 
@@ -206,9 +215,9 @@ class JobSets:
         seen: Seen | None = None,
     ) -> Ended:  # fmt: skip
         number = each.trial.number
-        jobset = None if seen is None else seen.jobset(trial_name(self.order.sweep, number))
+        jobset = None if seen is None else seen.jobset(each.name)
         if jobset is not None:
-            self._told.add(jobset["metadata"].get("uid", ""))
+            write_text(each.trial.run / TOLD, jobset["metadata"]["uid"])
         del self._running[number]
         seconds = 0.0 if now is None else now.seconds
         return Ended(number, code, message, device_of(self.order), seconds)
@@ -217,6 +226,14 @@ class JobSets:
         if line != self._said:  # once, however often it is so
             self._said = line
             self.say(line)
+
+
+def told(run: Path) -> str | None:
+    """The JobSet of a trial whose end a driver knows: a next try is another one."""
+    try:
+        return (run / TOLD).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
 
 
 def device_of(order: Order) -> str:

@@ -17,7 +17,7 @@ from framework.run import write_text
 
 RECORD = "gke.json"
 # Of `launch`, those that are not GkeOptions.
-SHARED = ("slice", "slices", "image", "queue", "max_tries", "max_cost", "dry_run")
+SHARED = ("slice", "slices", "image", "queue", "max_tries", "max_cost", "dry_run", "retry_failed")
 
 
 @dataclass(frozen=True)

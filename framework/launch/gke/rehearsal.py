@@ -45,7 +45,7 @@ class Rehearsal:
             count = min(self.order.options.workers, len(trials))
             manifests = [of_worker(self.order, number) for number in range(count)]
         else:
-            manifests = [of_trial(self.order, each.number, each.overrides) for each in trials]
+            manifests = [of_trial(self.order, each) for each in trials]
         missing: list[str] = []
         for manifest in manifests:
             missing = check(manifest)

@@ -132,7 +132,7 @@ def _obstacle(pod: Thing) -> str:
 
 def _failure(failed: Thing, pods: list[Thing]) -> tuple[str, int]:
     """Why a JobSet failed, and the code that says what to do about it."""
-    ended = [each for pod in pods if (each := _terminated(pod)) and each.get("exitCode")]
+    ended = [each for pod in pods if (each := terminated(pod)) and each.get("exitCode")]
     mistakes = [each for each in ended if each["exitCode"] == MISTAKE]
     # Whoever fails first takes the others with it.
     first = min(mistakes or ended, key=lambda each: str(each.get("finishedAt", "")), default=None)
@@ -145,7 +145,8 @@ def _failure(failed: Thing, pods: list[Thing]) -> tuple[str, int]:
     return (why if by_rule else f"{failed.get('reason')}: {why}"), code
 
 
-def _terminated(pod: Thing) -> Thing | None:
+def terminated(pod: Thing) -> Thing | None:
+    """How the training's container of a pod has ended."""
     for container in pod.get("status", {}).get("containerStatuses", []):
         if container.get("name") == CONTAINER:
             found: Thing | None = container.get("state", {}).get("terminated")

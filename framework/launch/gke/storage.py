@@ -28,7 +28,7 @@ class StorageError(Exception):
 
 @dataclass
 class Storage:
-    """The folder of a sweep.
+    """The folder of a sweep; trials are called by their folders in it, as `trials/7`.
 
     Attributes:
         files: a file system of fsspec's.
@@ -39,32 +39,32 @@ class Storage:
     root: str
     _sizes: dict[str, int] = field(default_factory=dict)
 
-    def step(self, number: int) -> int:
+    def step(self, trial: str) -> int:
         """The newest whole checkpoint of a trial, 0 without one: what a next start goes on from."""
         with _told():
-            found = self.files.glob(f"{self._run(number)}/checkpoints/*/manifest.json")
+            found = self.files.glob(f"{self._run(trial)}/checkpoints/*/manifest.json")
         steps = [posixpath.basename(posixpath.dirname(path)) for path in found]
         return max((int(step) for step in steps if step.isdecimal()), default=0)
 
-    def follow(self, number: int, run: Path) -> None:
+    def follow(self, trial: str, run: Path) -> None:
         """Brings what a trial that runs has logged, and takes what it is asked."""
         with _told():
-            self._bring(f"{self._run(number)}/{WATCHED}", run / WATCHED)
-            asked, there = run / STOP_REQUEST, f"{self._run(number)}/{STOP_REQUEST}"
+            self._bring(f"{self._run(trial)}/{WATCHED}", run / WATCHED)
+            asked, there = run / STOP_REQUEST, f"{self._run(trial)}/{STOP_REQUEST}"
             if asked.exists() and not self.files.exists(there):
                 self.files.pipe_file(there, asked.read_bytes())
 
-    def admit(self, number: int, run: Path) -> None:
+    def admit(self, trial: str, run: Path) -> None:
         """Before a trial starts: what it was asked earlier and is not any more, is taken back."""
         with _told():
-            there = f"{self._run(number)}/{STOP_REQUEST}"
+            there = f"{self._run(trial)}/{STOP_REQUEST}"
             if not (run / STOP_REQUEST).exists() and self.files.exists(there):
                 self.files.rm_file(there)
 
-    def collect(self, number: int, run: Path, *, checkpoints: bool = False) -> None:
+    def collect(self, trial: str, run: Path, *, checkpoints: bool = False) -> None:
         """Brings the run directory of a trial; checkpoints only if they are wanted."""
         with _told():
-            root = self._run(number)
+            root = self._run(trial)
             found = self.files.find(root) if self.files.exists(root) else []
             names = {posixpath.relpath(path, root): path for path in found}
             stays = () if checkpoints else _STAYS
@@ -93,8 +93,8 @@ class Storage:
         with _told(), contextlib.suppress(FileNotFoundError):
             self.files.rm_file(f"{self.root}/{name}")
 
-    def _run(self, number: int) -> str:
-        return f"{self.root}/trials/{number}"
+    def _run(self, trial: str) -> str:
+        return f"{self.root}/{trial}"
 
     def _bring(self, there: str, here: Path) -> None:
         """Copies a file, if it is there and has changed its size; never over itself."""

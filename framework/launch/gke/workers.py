@@ -16,8 +16,8 @@ from framework.config import InvalidConfig
 from framework.launch.gke.cluster import Cluster, ClusterError, Refused, Seen
 from framework.launch.gke.last_words import last_words
 from framework.launch.gke.lint import check
-from framework.launch.gke.manifest import MISTAKE, of_worker, words_of, worker_folder
-from framework.launch.gke.names import worker_name
+from framework.launch.gke.manifest import MISTAKE, of_worker, words_of
+from framework.launch.gke.names import identity, worker_identity
 from framework.launch.gke.order import Order
 from framework.launch.gke.place import AGAIN, device_of
 from framework.launch.gke.situation import situation
@@ -96,7 +96,7 @@ class Workers:
         self._waiting.clear()
         for worker in range(self.order.options.workers or 0):
             try:
-                self.cluster.delete(worker_name(self.order.sweep, worker), at_once=at_once)
+                self.cluster.delete(worker_identity(worker).name(self.order.sweep), at_once=at_once)
             except ClusterError as error:
                 self.say(str(error))
         self._looked = float("-inf")
@@ -118,16 +118,16 @@ class Workers:
 
     def _follow(self, worker: int, seen: Seen) -> None:
         given = self._given[worker]
-        number, folder = given.trial.number, worker_folder(worker)
+        run, folder = identity(given.trial).folder, worker_identity(worker).folder
         said = json.loads(self.storage.read(f"{folder}/{ENDED}") or "{}")
         if said.get("token") == given.token:
-            self.storage.collect(number, given.trial.run)
+            self.storage.collect(run, given.trial.run)
             self.storage.remove(f"{folder}/{ENDED}")
             message = last_words(said["said"]) if said["code"] else ""
             self._over(worker, said["code"], message, said["seconds"])
             return
-        self.storage.follow(number, given.trial.run)
-        now = situation(seen, worker_name(self.order.sweep, worker))
+        self.storage.follow(run, given.trial.run)
+        now = situation(seen, worker_identity(worker).name(self.order.sweep))
         if now.state in ("absent", "done", "failed", "deactivated"):
             # The worker is gone, and took one trial's try with it.
             for name in (NEXT, CLAIMED):
@@ -140,7 +140,7 @@ class Workers:
         free = [w for w in range(self.order.options.workers or 0) if w not in self._given]
         had = {worker: self._had(worker) for worker in free} if self._waiting else {}
         for trial in list(self._waiting):
-            worker = next((w for w in free if had[w].get("number") == trial.number), None)
+            worker = next((w for w in free if had[w].get("trial") == identity(trial).folder), None)
             if worker is not None:
                 token: str | None = had[worker]["token"]
             else:
@@ -154,7 +154,7 @@ class Workers:
     def _had(self, worker: int) -> dict[str, Any]:
         """The trial that a worker was given by an earlier driver."""
         for name in (CLAIMED, NEXT, ENDED):
-            text = self.storage.read(f"{worker_folder(worker)}/{name}")
+            text = self.storage.read(f"{worker_identity(worker).folder}/{name}")
             if text is not None:
                 found: dict[str, Any] = json.loads(text)
                 return found
@@ -168,12 +168,12 @@ class Workers:
             lines = "; ".join(map(str, error.problems))
             self._ended.append(Ended(trial.number, MISTAKE, lines))
             return None
-        folder, token = worker_folder(worker), secrets.token_hex(8)
-        words = words_of(self.order, trial.number, trial.overrides)
-        self.storage.admit(trial.number, trial.run)
+        folder, token = worker_identity(worker).folder, secrets.token_hex(8)
+        words = words_of(self.order, trial)
+        self.storage.admit(identity(trial).folder, trial.run)
         for name in (CLAIMED, ENDED):
             self.storage.remove(f"{folder}/{name}")
-        task = {"number": trial.number, "token": token, "words": words}
+        task = {"trial": identity(trial).folder, "token": token, "words": words}
         self.storage.write(f"{folder}/{NEXT}", json.dumps(task))
         return token
 
@@ -181,7 +181,7 @@ class Workers:
         """Whether the worker's JobSet is there; one that works no more is replaced, step by step
         from look to look.
         """
-        name = worker_name(self.order.sweep, worker)
+        name = worker_identity(worker).name(self.order.sweep)
         state = situation(seen, name).state
         if state in ("done", "failed", "deactivated"):
             self.cluster.delete(name)
