@@ -33,7 +33,7 @@ class Job:
     """A job as the controller knows it.
 
     Attributes:
-        index: of an array's job; None for one job, and for an array's that still wait together.
+        indices: within an array: of those that still wait together it has several.
         reason: why it waits, or has ended.
     """
 
@@ -41,7 +41,7 @@ class Job:
     name: str
     state: str
     reason: str = ""
-    index: int | None = None
+    indices: tuple[int, ...] = ()
 
     @property
     def alive(self) -> bool:
@@ -74,12 +74,24 @@ def jobs(names: str) -> list[Job]:
     return [job for job in found if re.fullmatch(names, job.name)]
 
 
-def cancel(ids: Sequence[str], *words: str) -> None:
-    """`scancel` with further words; a job that is already over is no fault.
+def stop(jobs: Sequence[Job], at_once: bool) -> None:
+    """Takes back those that wait; those that run save and end, or are killed.
 
     Raises:
         NotNow: the controller does not answer.
     """
+    alive = [job for job in jobs if job.alive]
+    running = [job.id for job in alive if job.state == "RUNNING"]
+    _cancel([job.id for job in alive if job.id not in running])
+    if at_once:
+        _cancel(running, "--signal=KILL", "--full")
+        _cancel(running)
+    else:
+        _cancel(running, "--batch", "--signal=TERM")  # the script hands it on, and waits
+
+
+def _cancel(ids: Sequence[str], *words: str) -> None:
+    """`scancel` with further words; a job that is already over is no fault."""
     if not ids:
         return
     done = subprocess.run(["scancel", *words, *ids], text=True, capture_output=True, check=False)
@@ -94,15 +106,25 @@ def _parsed(line: str) -> Job:
         found = re.search(rf"(?:^| ){name}=(\S+)", line)
         return found[1] if found else ""
 
-    index = field("ArrayTaskId")
     reason = field("Reason")
     return Job(
         id=field("JobId"),
         name=field("JobName"),
         state=field("JobState"),
         reason="" if reason == "None" else reason,
-        index=int(index) if index.isdecimal() else None,
+        indices=_indices(field("ArrayTaskId")),
     )
+
+
+def _indices(text: str) -> tuple[int, ...]:
+    """Of `0-2,5%3`: 0, 1, 2 and 5."""
+    found: list[int] = []
+    for part in filter(None, text.split("%", maxsplit=1)[0].split(",")):
+        first, _, last = part.partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            return ()
+        found += range(int(first), int(last or first) + 1)
+    return tuple(found)
 
 
 def _run(command: Sequence[str]) -> str:
@@ -119,7 +141,7 @@ def _run(command: Sequence[str]) -> str:
     said = _line(done.stderr)
     if _LATER.search(done.stderr):
         raise NotNow(said)
-    hint = "see hydra.launcher.partition, .account, .time, …"
+    hint = "see launch.partition, launch.account, launch.time, …"
     raise InvalidConfig(
         Problem("hydra/launcher", "slurm", f"what this cluster takes; {command[0]}: {said}", hint)
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from framework.config import InvalidConfig, NonNegativeInt, PositiveFloat, PositiveInt, Problem
 
-KEY = "hydra.launcher"
+KEY = "launch"
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class SlurmOptions:
         memory: on each node, as `64G`.
         nodes: of a trial.
         tasks_per_trial: processes of one trial, which find each other and share its mesh.
-        array: so many workers in one array of jobs pull trials, each for one trial after another;
-            null makes a job for each trial.
+        workers: so many jobs of one array pull trials, each one trial after another; null makes a
+            job for each trial.
         idle_seconds: without a trial to pull, after which a worker gives its machine back.
         signal_seconds: before the end of a job's time or its preemption, at which it is warned.
         max_at_once: jobs of this sweep that are queued or run.
@@ -39,7 +39,7 @@ class SlurmOptions:
     memory: str | None = None
     nodes: PositiveInt = 1
     tasks_per_trial: PositiveInt = 1
-    array: PositiveInt | None = None
+    workers: PositiveInt | None = None
     idle_seconds: PositiveFloat = 120.0
     signal_seconds: PositiveInt = 60
     max_at_once: PositiveInt = 100

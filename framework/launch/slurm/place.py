@@ -89,12 +89,7 @@ class SlurmJobs:
         self._backlog.clear()
         self._asked = float("-inf")
         with contextlib.suppress(NotNow):  # `wait` goes on with it
-            if at_once:
-                ids = [each.job for each in self._running.values()]
-                cluster.cancel(ids, "--signal=KILL", "--full")
-                cluster.cancel(ids)
-            else:
-                self._cancel(self._jobs())
+            cluster.stop(self._mine(self._jobs()), at_once)
 
     def _submit(self) -> None:
         if not self._backlog:
@@ -116,7 +111,7 @@ class SlurmJobs:
         command = (self.python, "-m", "experiments.run", *trial.overrides)
         work = Work(
             job_name(trial), command, folder.absolute(), trial.run.absolute() / "checkpoints",
-            self.directory.absolute(), self.options.tasks_per_trial,
+            self.directory.absolute(), self.options.tasks_per_trial, self.options.tasks_per_trial,
         )  # fmt: skip
         file = folder / SCRIPT
         file.write_text(script(self.options, work, self.max_tries))
@@ -138,14 +133,11 @@ class SlurmJobs:
         for each in self._running.values():
             each.gone = 0 if each.job in alive else each.gone + 1
         if self._stopping:
-            self._cancel(found)
+            cluster.stop(self._mine(found), at_once=False)
 
-    def _cancel(self, found: Sequence[cluster.Job]) -> None:
+    def _mine(self, found: Sequence[cluster.Job]) -> list[cluster.Job]:
         mine = {each.job for each in self._running.values()}
-        alive = [job for job in found if job.alive and job.id in mine]
-        running = [job.id for job in alive if job.state == "RUNNING"]
-        cluster.cancel([job.id for job in alive if job.id not in running])
-        cluster.cancel(running, "--batch", "--signal=TERM")  # the script hands it on, and waits
+        return [job for job in found if job.id in mine]
 
     def _over(self) -> list[Ended]:
         ended, self._ended = self._ended, []
@@ -165,7 +157,11 @@ class SlurmJobs:
 
 def job_name(trial: Trial) -> str:
     """A trial's own, wherever its sweep is: `<sweep's folder>-<hash of its path>-t0007`."""
-    sweep = trial.run.absolute().parent.parent
+    return f"{sweep_name(trial.run.absolute().parent.parent)}-t{trial.number:04}"
+
+
+def sweep_name(sweep: Path) -> str:
+    """A sweep's own, by its path."""
     plain = re.sub(r"[^A-Za-z0-9_.-]", "_", sweep.name)[:40]
     path = hashlib.sha256(str(sweep).encode()).hexdigest()[:8]
-    return f"{plain}-{path}-t{trial.number:04}"
+    return f"{plain}-{path}"

@@ -11,6 +11,7 @@ from framework.launch.slurm.script import ERRORS, EXIT, STARTS
 OVER = (0, 1, 2)  # codes after which a job is never queued again
 REPORTED = "reported.json"
 _TAIL = 65536  # bytes
+_START = re.compile(r"^Job \d+, start \d+\n", re.MULTILINE)
 _LABEL = re.compile(r"^\s*\d+: ")
 _CHATTER = re.compile(r"^(srun|slurmstepd|srun-\w+): ")
 
@@ -69,13 +70,21 @@ def ended(number: int, folder: Path, job: str, said: str) -> Ended:
 
 
 def last_words(folder: Path) -> str:
-    """The last line of stderr that is no chatter of Slurm's."""
+    """What the last start said that tells most."""
     try:
         with (folder / ERRORS).open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL))
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
-    lines = (_LABEL.sub("", line).strip() for line in text.splitlines())
-    plain = [line for line in lines if line and not _CHATTER.match(line)]
-    return plain[-1] if plain else ""
+    return said(_START.split(text)[-1])
+
+
+def said(text: str) -> str:
+    """What tells most of stderr: the mistakes in a configuration, or the last line."""
+    lines = [_LABEL.sub("", line) for line in text.splitlines()]
+    plain = [line for line in lines if line.strip() and not _CHATTER.match(line)]
+    mistakes = dict.fromkeys(
+        line.strip() for line in plain if line.startswith("  ") and ": expected" in line
+    )
+    return "; ".join(mistakes)[:500] or (plain[-1].strip()[:500] if plain else "")

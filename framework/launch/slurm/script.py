@@ -20,6 +20,7 @@ from framework.launch.slurm.options import SlurmOptions
 RECORD = "slurm"  # the folder of a job's own files, in a run directory
 EXIT, STARTS = "exit.json", "starts.jsonl"
 OUTPUT, ERRORS = "output.log", "errors.log"
+ARRAY_INDEX = "$SLURM_ARRAY_TASK_ID"
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,12 @@ class Work:
     Attributes:
         name: of the job, by which a later driver finds it.
         command: words of the program; it saves and leaves with 75 on SIGTERM.
-        folder: of the job's own files.
-        progress: a folder that gains numbered entries as the work goes on.
+        folder: of the job's own files. ARRAY_INDEX may be a part of it.
+        progress: a folder that gains numbered entries as the work goes on; likewise.
         directory: in which the command is started.
-        tasks: processes that Slurm starts of it; 0 starts it by itself, in the script.
-        array: jobs of the array; None for one job.
+        processes: that Slurm has room for.
+        tasks: that Slurm starts of the command; 0 starts it by itself, in the script.
+        array: numbers of an array's jobs, as `0-3`; None for one job.
     """
 
     name: str
@@ -41,8 +43,9 @@ class Work:
     folder: Path
     progress: Path
     directory: Path
+    processes: int
     tasks: int
-    array: int | None = None
+    array: str | None = None
 
 
 def script(options: SlurmOptions, work: Work, max_tries: int) -> str:
@@ -52,14 +55,14 @@ def script(options: SlurmOptions, work: Work, max_tries: int) -> str:
         max_tries: starts in a row that gained nothing, after which it is not queued again.
     """
     words = work.command if work.tasks == 0 else (*_srun(options, work.tasks), *work.command)
-    folder = work.folder if work.array is None else work.folder / "$SLURM_ARRAY_TASK_ID"
     return _BODY.format(
         options="\n".join(f"#SBATCH {word}" for word in _sbatch(options, work)),
         directory=shlex.quote(str(work.directory)),
-        folder=_quoted(folder),
-        progress=shlex.quote(str(work.progress)),
+        folder=_quoted(work.folder),
+        progress=_quoted(work.progress),
         setup="\n".join(options.setup) or ": # no setup",
         command=shlex.join(words),
+        tell=_TELL_STEP if work.tasks else _TELL_CHILD,
         max_tries=max_tries,
         exit=EXIT,
         starts=STARTS,
@@ -67,10 +70,7 @@ def script(options: SlurmOptions, work: Work, max_tries: int) -> str:
 
 
 def _sbatch(options: SlurmOptions, work: Work) -> list[str]:
-    per_node = max(work.tasks, options.tasks_per_trial) // options.nodes
-    where = str(work.folder).replace("%", "%%")
-    if work.array is not None:
-        where += "/%a"
+    where = str(work.folder).replace("%", "%%").replace(ARRAY_INDEX, "%a")
     named = {
         "job-name": work.name,
         "output": f"{where}/{OUTPUT}",
@@ -78,7 +78,7 @@ def _sbatch(options: SlurmOptions, work: Work) -> list[str]:
         "open-mode": "append",
         "signal": f"B:USR2@{options.signal_seconds}",
         "nodes": options.nodes,
-        "ntasks-per-node": per_node,
+        "ntasks-per-node": work.processes // options.nodes,
         "partition": options.partition,
         "account": options.account,
         "qos": options.qos,
@@ -86,7 +86,7 @@ def _sbatch(options: SlurmOptions, work: Work) -> list[str]:
         "gpus-per-node": options.gpus or None,
         "cpus-per-task": options.cpus,
         "mem": options.memory,
-        "array": None if work.array is None else f"0-{work.array - 1}%{options.max_at_once}",
+        "array": work.array and f"{work.array}%{options.max_at_once}",
     }
     words = [f"--{name}={value}" for name, value in named.items() if value is not None]
     return [shlex.quote(word) for word in (*words, "--requeue", *options.sbatch)]
@@ -102,8 +102,21 @@ def _srun(options: SlurmOptions, tasks: int) -> tuple[str, ...]:
 def _quoted(folder: Path) -> str:
     """A path in quotes, but for the number of the array's job in it."""
     text = shlex.quote(str(folder))
-    return text.replace("$SLURM_ARRAY_TASK_ID", "'\"$SLURM_ARRAY_TASK_ID\"'")
+    return text.replace(ARRAY_INDEX, f"'\"{ARRAY_INDEX}\"'")
 
+
+# SIGTERM to srun itself would kill the step without asking it, with what it has not saved.
+_TELL_STEP = """\
+tell() {
+  until scontrol --oneliner show step "$SLURM_JOB_ID" 2>/dev/null |
+      grep -vE '\\.(batch|extern) ' | grep -q State=RUNNING; do
+    kill -0 "$child" 2>/dev/null || return
+    sleep 0.5
+  done
+  scancel --signal=TERM "$SLURM_JOB_ID"  # its steps, not this script
+}"""
+_TELL_CHILD = """\
+tell() { kill -TERM "$child" 2>/dev/null; }"""
 
 _BODY = """\
 #!/bin/bash
@@ -114,21 +127,23 @@ folder={folder}
 mkdir -p "$folder" && rm -f "$folder"/{exit}
 cd {directory} || exit 1
 child='' asked='' interrupted=''
+{tell}
 hear() {{
   [ "$asked" = TERM ] || asked=$1
   interrupted=yes
-  if [ -n "$child" ]; then kill -TERM "$child" 2>/dev/null; fi
+  if [ -n "$child" ]; then tell; fi
 }}
 trap 'hear USR2' USR2
 trap 'hear TERM' TERM
 newest() {{ ls {progress} 2>/dev/null | grep -E '^[0-9]+$' | sort -n | tail -n 1; }}
 
+echo "Job $SLURM_JOB_ID, start ${{SLURM_RESTART_COUNT:-0}}" >&2
 {setup}
 
 before=$(newest)
 {command} &
 child=$!
-if [ -n "$asked" ]; then kill -TERM "$child" 2>/dev/null; fi
+if [ -n "$asked" ]; then tell; fi
 wait "$child"
 code=$?
 while [ -n "$interrupted" ]; do  # wait was left because of a signal, not of the end
