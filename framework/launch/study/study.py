@@ -159,7 +159,8 @@ class Study:
         return [trial for trial in running if trial.user_attrs.get(claims.DRIVER) != me]
 
     def _finished(self) -> bool:
-        if self._left or self._untold:
+        self._tell_all()
+        if self._left:
             return False
         options = self._searched.options
         if options.timeout is not None and time.monotonic() - self._began >= options.timeout:
