@@ -57,12 +57,17 @@ def check(asked: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     from framework.config import InvalidConfig
     from framework.config.command import compose_words
+    from framework.train import assemble
+    from framework.train.assemble import ANY_DEVICES
+
+    def rest(settings: Mapping[str, Any]) -> Any:
+        return assemble(settings, ANY_DEVICES, _kept)
 
     problems: dict[str, dict[str, Any]] = {}
     metrics: list[str] = []
     for words in asked["words"]:
         try:
-            metrics = _check_one(compose_words(words), asked)
+            metrics = _check_one(compose_words(words, check=rest), asked)
         except InvalidConfig as error:
             # A key that there is not is told once, whatever values it would have.
             for one in error.problems:

@@ -97,8 +97,16 @@ def command(
     return max((job.code for job in task.jobs), default=task.code)
 
 
-def compose_words(words: Sequence[str], name: str = "config") -> Composed:
+def compose_words(
+    words: Sequence[str],
+    name: str = "config",
+    check: Callable[[dict[str, Any]], Any] = lambda settings: None,
+) -> Composed:
     """The settings of a single run that these words compose, whatever they say of sweeps.
+
+    Args:
+        check: looks for further mistakes in what is composed of the words that are right, where
+            some are wrong.
 
     Raises:
         InvalidConfig: what is wrong with the words.
@@ -109,7 +117,12 @@ def compose_words(words: Sequence[str], name: str = "config") -> Composed:
     try:
         config = compose_plain(plain_words, CONFIGS, name, extra)
     except (HydraException, OmegaConfBaseException, TypeError, ValueError) as error:
-        problems, _ = diagnose(plain_words, CONFIGS, name, extra, error)
+        problems, rest = diagnose(plain_words, CONFIGS, name, extra, error)
+        try:
+            if rest is not None:
+                check(_without_sweep(rest))
+        except InvalidConfig as others:
+            problems += others.problems
         raise InvalidConfig(*problems) from error
     return Composed(_without_sweep(as_plain(config)), tuple(words), {}, None)
 
@@ -185,7 +198,7 @@ def _explain(error: Exception, prepare: Callable[[Composed], Any], name: str) ->
     problems, rest = diagnose(overrides, CONFIGS, name, _config_dir(words), error)
     if rest is not None:
         try:
-            prepare(Composed(rest, tuple(overrides), {}, None))
+            prepare(Composed(_without_sweep(rest), tuple(overrides), {}, None))
         except InvalidConfig as others:
             problems += others.problems
     return report(problems)

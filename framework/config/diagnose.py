@@ -131,7 +131,8 @@ def _wrong_key(config: DictConfig, override: Override, groups: Sequence[str]) ->
             hint = nearest(part, [name for name in known if not name.startswith("_")])
             if walked and node is None:
                 hint = f"{above} is null: give it whole, as {above}={{{part}: …}}"
-            shown = override.get_value_element_as_str()
+            swept = override.is_sweep_override()
+            shown = override.get_value_string() if swept else override.get_value_element_as_str()
             return Problem(override.key_or_group, shown, expected, hint)
         walked.append(part)
     return None

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,14 @@ def begin(request: Request, observer: Observer | None = None) -> int:
         hint = "give the sweep a directory: hydra.sweep.dir=…"
         raise InvalidConfig(Problem("run.dir", "…", "nothing in a sweep", hint))
     sweep = Sweep(request.directory)
-    new = not sweep.path.exists()
+    new = [path for path in (sweep.path, *sweep.path.parents) if not path.exists()]
     try:
         with sweep.held(), open_place(request) as opened:
             under_way = _prepared(request, sweep, opened, observer)
-            new = False
+            new = []
             return under_way.finish()
     except InvalidConfig:
-        if new:
-            _tidy(sweep.path)
+        _tidy(new)
         raise
 
 
@@ -119,9 +118,9 @@ def _number(value: Any, key: str, least: int) -> int:
     return value
 
 
-def _tidy(folder: Path) -> None:
-    """Takes away a directory that was made for a sweep that could not start."""
+def _tidy(new: Sequence[Path]) -> None:
+    """Takes away the folders that were made for a sweep that could not start."""
     with contextlib.suppress(OSError):
-        (folder / ".lock").unlink(missing_ok=True)
-        for each in (folder, *folder.parents[:2]):
-            each.rmdir()
+        for folder in new:
+            (folder / ".lock").unlink(missing_ok=True)
+            folder.rmdir()

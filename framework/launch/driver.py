@@ -79,6 +79,7 @@ class Driver:
             self._listen()
             self._stop_if_asked()
             self.observer.tick()
+        self._stop_if_asked()
         for number in list(self._running):  # ended at once
             self._put(number, state="waiting")
 

@@ -20,8 +20,7 @@ def combinations(space: Sequence[Dimension]) -> list[dict[str, Any]]:
     if wrong:
         hint = "list values, or choose hydra/sweeper=optuna"
         raise InvalidConfig(
-            *(Problem(one.key, f"interval({one.start},{one.stop})", "a list or a range", hint)
-              for one in wrong)
+            *(Problem(one.key, one.written, "a list or a range", hint) for one in wrong)
         )  # fmt: skip
     keys = [one.key for one in space]
     points = itertools.product(*(one.values for one in space))
