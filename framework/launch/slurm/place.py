@@ -17,6 +17,7 @@ from framework.launch.slurm.script import RECORD, Work, script
 from framework.launch.trial import Trial
 
 JOB, SCRIPT = "job.id", "job.sh"
+START_AGAIN = 75
 _LOOK = 0.5  # seconds between looks at files
 _SOON = 1.0  # seconds between questions while all is being stopped
 # So often in a row the controller says that a job is over before its files are given up: on a
@@ -85,7 +86,9 @@ class SlurmJobs:
     def stop(self, at_once: bool) -> None:
         """Jobs that wait are taken back; those that run save and end, or are killed."""
         self._stopping = True
-        self._ended += [Ended(trial.number, 75, "not queued yet") for trial in self._backlog]
+        self._ended += [
+            Ended(trial.number, START_AGAIN, "not queued yet") for trial in self._backlog
+        ]
         self._backlog.clear()
         self._asked = float("-inf")
         with contextlib.suppress(NotNow):  # `wait` goes on with it
@@ -149,7 +152,7 @@ class SlurmJobs:
                 said = f"Slurm's job {each.job} ended without a word, see {folder}"
                 known = record.ended(number, folder, each.job, said)
                 if known.code is None and self._stopping:  # taken back before it had begun
-                    known = replace(known, code=75, message="taken back from Slurm's queue")
+                    known = replace(known, code=START_AGAIN, message="taken back")
                 ended.append(known)
                 del self._running[number]
         return ended

@@ -5,10 +5,11 @@ a run saves and ends with 75. Then, and on a 75 of the run's own, the job is que
 on from its last checkpoint. On SIGTERM it is not: such a job could not be cancelled. A 75 that
 gained no step is counted, so that a job that only ever starts has an end.
 
-Not by submitit 1.5.4, which was tried on the cluster of the tests: its public way runs a pickled
-function that takes the warning for a time-out where `time` is at most ten minutes, so that the job
-ends instead of being queued again, that leaves with 1 where the run leaves with 75, and asks
-`sacct`, which needs an accounting database. What would be left of it is the text of a script.
+Not by submitit 1.5.4, which was tried on the cluster of the tests. It runs a pickled function that
+starts the command; Slurm's warning then goes to every process of the step, so the command died of
+USR2 (140) and the job was over, not queued again, whether its time was 5 minutes or 30. A 75 is a
+failed job to it, and without an accounting database it knows no state but UNKNOWN. What is left of
+use would be the text of a script, by a method that it calls not recommended.
 """
 
 import shlex
@@ -61,7 +62,7 @@ def script(options: SlurmOptions, work: Work, max_tries: int) -> str:
         folder=_quoted(work.folder),
         progress=_quoted(work.progress),
         setup="\n".join(options.setup) or ": # no setup",
-        command=shlex.join(words),
+        command=" ".join(map(_quoted, words)),
         tell=_TELL_STEP if work.tasks else _TELL_CHILD,
         max_tries=max_tries,
         exit=EXIT,
@@ -99,13 +100,14 @@ def _srun(options: SlurmOptions, tasks: int) -> tuple[str, ...]:
     return ("srun", f"--ntasks={tasks}", *cpus, *label, "--kill-on-bad-exit=1", "--unbuffered")
 
 
-def _quoted(folder: Path) -> str:
-    """A path in quotes, but for the number of the array's job in it."""
-    text = shlex.quote(str(folder))
+def _quoted(word: str | Path) -> str:
+    """A word in quotes, but for the number of the array's job in it."""
+    text = shlex.quote(str(word))
     return text.replace(ARRAY_INDEX, f"'\"{ARRAY_INDEX}\"'")
 
 
-# SIGTERM to srun itself would kill the step without asking it, with what it has not saved.
+# SIGTERM to srun itself would kill the step without asking it, with what it has not saved. And once
+# only: a second one kills a program that is just about to end, whose handlers are gone.
 _TELL_STEP = """\
 tell() {
   until scontrol --oneliner show step "$SLURM_JOB_ID" 2>/dev/null |
@@ -126,12 +128,12 @@ _BODY = """\
 folder={folder}
 mkdir -p "$folder" && rm -f "$folder"/{exit}
 cd {directory} || exit 1
-child='' asked='' interrupted=''
+child='' asked='' told='' interrupted=''
 {tell}
 hear() {{
   [ "$asked" = TERM ] || asked=$1
   interrupted=yes
-  if [ -n "$child" ]; then tell; fi
+  if [ -n "$child" ] && [ -z "$told" ]; then told=yes; tell; fi
 }}
 trap 'hear USR2' USR2
 trap 'hear TERM' TERM
@@ -143,7 +145,7 @@ echo "Job $SLURM_JOB_ID, start ${{SLURM_RESTART_COUNT:-0}}" >&2
 before=$(newest)
 {command} &
 child=$!
-if [ -n "$asked" ]; then tell; fi
+if [ -n "$asked" ] && [ -z "$told" ]; then told=yes; tell; fi
 wait "$child"
 code=$?
 while [ -n "$interrupted" ]; do  # wait was left because of a signal, not of the end

@@ -1,0 +1,164 @@
+"""A place that is an array of jobs, each of which pulls one trial after another from a folder."""
+
+import contextlib
+import json
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from framework.launch.place import Ended
+from framework.launch.slurm import cluster
+from framework.launch.slurm.cluster import NotNow
+from framework.launch.slurm.options import SlurmOptions
+from framework.launch.slurm.place import START_AGAIN, sweep_name
+from framework.launch.slurm.pull import ENDED, TAKEN, WAITING, WORKERS
+from framework.launch.slurm.script import ARRAY_INDEX, Work, script
+from framework.launch.trial import Trial
+from framework.run import write_text
+
+_LOOK = 0.5  # seconds between looks at files
+_SOON = 1.0  # seconds between questions while all is being stopped
+_GONE = 2  # see place.py
+
+
+@dataclass
+class SlurmWorkers:
+    """Keeps as many workers as there are trials for, and tells what becomes of the trials.
+
+    Attributes:
+        folder: that the workers pull from, which all machines see.
+        directory: in which they are started.
+    """
+
+    options: SlurmOptions
+    folder: Path
+    directory: Path
+    max_tries: int = 3
+    _running: dict[int, Trial] = field(default_factory=dict)
+    _gone: dict[int, int] = field(default_factory=dict)
+    _stopping: bool = False
+    _asked: float = float("-inf")
+
+    @property
+    def count(self) -> int:
+        """Workers at most."""
+        return self.options.workers or 1
+
+    def free(self) -> int:
+        """Workers that have no trial, or are not there yet."""
+        return 0 if self._stopping else max(0, self.count - len(self._running))
+
+    def start(self, trials: Sequence[Trial]) -> None:
+        """Trials wait for a worker, but for those that one has already.
+
+        Raises:
+            InvalidConfig: the cluster refuses what is asked for.
+        """
+        for trial in trials:
+            name = _file(trial.number)
+            there = [*self.folder.glob(f"{TAKEN}/*/{name}"), self.folder / ENDED / name]
+            if not any(path.exists() for path in there):
+                asked = {"number": trial.number, "run": str(trial.run), "words": trial.overrides}
+                write_text(self.folder / WAITING / name, json.dumps(asked) + "\n")
+            self._running[trial.number] = trial
+        with contextlib.suppress(NotNow):
+            self._look()
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """Tries that ended, waiting that long at most for the first one."""
+        deadline = time.monotonic() + seconds
+        pause = min(self.options.poll_seconds, _SOON) if self._stopping else None
+        while True:
+            if time.monotonic() - self._asked >= (pause or self.options.poll_seconds):
+                with contextlib.suppress(NotNow):
+                    self._look()
+            ended = self._over()
+            left = deadline - time.monotonic()
+            if ended or left <= 0:
+                return ended
+            time.sleep(min(_LOOK, left))
+
+    def stop(self, at_once: bool) -> None:
+        """Workers save and end, or are killed; their trials stay theirs for the next start."""
+        self._stopping = True
+        self._asked = float("-inf")
+        with contextlib.suppress(NotNow):
+            cluster.stop(self._jobs(), at_once)
+
+    def _jobs(self) -> list[cluster.Job]:
+        return cluster.jobs(re.escape(self._name))
+
+    @property
+    def _name(self) -> str:
+        return f"{sweep_name(self.folder.parent.absolute())}-workers"
+
+    def _look(self) -> None:
+        """Which workers live; more of them where trials wait."""
+        self._asked = time.monotonic()
+        alive = [job for job in self._jobs() if job.alive]
+        workers = {index for job in alive for index in job.indices}
+        for worker in range(self.count):
+            self._gone[worker] = 0 if worker in workers else self._gone.get(worker, 0) + 1
+        if self._stopping:
+            cluster.stop(alive, at_once=False)
+            return
+        wanted = min(self.count, len(self._running)) - len(workers)
+        # Not those that were lost with a trial, before that is told.
+        missing = [w for w in range(self.count) if w not in workers and not self._taken_by(w)]
+        if wanted > 0 and missing:
+            self._submit(missing[:wanted])
+
+    def _submit(self, workers: Sequence[int]) -> None:
+        own = self.folder.absolute() / WORKERS
+        for worker in workers:
+            (own / str(worker)).mkdir(parents=True, exist_ok=True)
+            (own / str(worker) / "without").unlink(missing_ok=True)
+        options = self.options
+        command = (
+            sys.executable, "-m", "framework.launch.slurm.pull", str(self.folder.absolute()),
+            ARRAY_INDEX, f"--tasks={options.tasks_per_trial}", f"--idle={options.idle_seconds:g}",
+            *(() if options.cpus is None else (f"--cpus={options.cpus}",)),
+        )  # fmt: skip
+        work = Work(
+            self._name, command, own / ARRAY_INDEX, own / ARRAY_INDEX / "progress",
+            self.directory.absolute(), options.tasks_per_trial, tasks=0,
+            array=",".join(map(str, workers)),
+        )  # fmt: skip
+        file = self.folder / "workers.sh"
+        file.write_text(script(options, work, self.max_tries))
+        cluster.submit(file)
+        for worker in workers:
+            self._gone[worker] = 0
+
+    def _over(self) -> list[Ended]:
+        ended = []
+        for file in sorted((self.folder / ENDED).glob("*.json")):
+            found = json.loads(file.read_text())
+            file.unlink()
+            if self._running.pop(found["number"], None) is not None:
+                device = f"Slurm {found['nodes']}".strip()
+                ended.append(Ended(found["number"], found["code"], found["message"], device,
+                                   found["seconds"]))  # fmt: skip
+        lost = [path for worker in self._lost() for path in self._taken_by(worker)]
+        code, message = (START_AGAIN, "") if self._stopping else (None, "its worker is gone")
+        if self._stopping:
+            lost += (self.folder / WAITING).glob("*.json")
+        for path in lost:
+            with contextlib.suppress(FileNotFoundError):  # a worker has it by now
+                path.unlink()
+                if self._running.pop(int(path.stem), None) is not None:
+                    ended.append(Ended(int(path.stem), code, message, "Slurm"))
+        return ended
+
+    def _lost(self) -> list[int]:
+        return [worker for worker, times in self._gone.items() if times >= _GONE]
+
+    def _taken_by(self, worker: int) -> list[Path]:
+        return list((self.folder / TAKEN / str(worker)).glob("*.json"))
+
+
+def _file(number: int) -> str:
+    return f"{number:06}.json"
