@@ -159,8 +159,9 @@ class SlurmJobs:
 
 
 def job_name(trial: Trial) -> str:
-    """A trial's own, wherever its sweep is: `<sweep's folder>-<hash of its path>-t0007`."""
-    return f"{sweep_name(trial.run.absolute().parent.parent)}-t{trial.number:04}"
+    """A trial's own, wherever its run is: `<sweep's name>-<trials or confirmations>-7`."""
+    folder = trial.run.absolute().parent
+    return f"{sweep_name(folder.parent)}-{folder.name}-{trial.run.name}"
 
 
 def sweep_name(sweep: Path) -> str:

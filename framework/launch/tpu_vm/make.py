@@ -1,0 +1,94 @@
+"""The place of a sweep on TPU machines without Kubernetes, from its settings."""
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from framework.config import InvalidConfig, Problem
+from framework.config.build import require
+from framework.launch.check import sample
+from framework.launch.gke.names import NAME, sweep_name
+from framework.launch.gke.storage import Storage
+from framework.launch.place import Place
+from framework.launch.request import Request
+from framework.launch.slices import check_mesh
+from framework.launch.sweep import Sweep
+from framework.launch.tpu_vm.options import KEY, TpuVmOptions
+from framework.launch.tpu_vm.order import Order, make_order
+from framework.launch.tpu_vm.place import QueuedMachines
+from framework.launch.tpu_vm.rehearsal import Rehearsal
+from framework.parallel import MeshOptions
+
+SCRIPTS = "startup"
+# Of `launch`, those that are not TpuVmOptions.
+SHARED = ("slice", "slices", "max_tries", "retry_failed", "dry_run")
+_LONGEST = 40
+
+
+def make_place(request: Request) -> Place:
+    """Machines for each trial; with `launch.dry_run` one that prints every command and runs none.
+
+    Raises:
+        InvalidConfig: what is wrong with the settings.
+    """
+    launch = request.launch
+    own = {name: value for name, value in launch.items() if name not in SHARED}
+    target = f"{TpuVmOptions.__module__}.{TpuVmOptions.__qualname__}"
+    options: TpuVmOptions = require({"_target_": target, **own}, KEY)
+    order = make_order(
+        _name(request, options), launch.get("slice"), int(launch.get("slices") or 1), options
+    )
+    _check_meshes(request, order)
+    dry = bool(launch.get("dry_run"))
+    if not dry and shutil.which("gcloud") is None:
+        expected = "a machine that has gcloud"
+        hint = "https://cloud.google.com/sdk/docs/install, then gcloud auth login"
+        raise InvalidConfig(Problem("hydra/launcher", "tpu_vm", expected, hint))
+    storage = Storage(None, "") if dry else _open(options, order.sweep)
+    tries = int(launch.get("max_tries") or 3)
+    place = QueuedMachines(order, storage, request.directory / SCRIPTS, tries, _say)
+    return Rehearsal(order, place.written) if dry else place
+
+
+def _name(request: Request, options: TpuVmOptions) -> str:
+    """Of the sweep: the same for the same directory, so that its machines are found again."""
+    if options.name is not None:
+        if not NAME.fullmatch(options.name) or len(options.name) > _LONGEST:
+            expected = f"at most {_LONGEST} of a-z, 0-9 and -, a letter first"
+            raise InvalidConfig(Problem(f"{KEY}.name", options.name, expected))
+        return options.name
+    path = hashlib.sha256(str(Path(request.directory).absolute()).encode()).hexdigest()[:6]
+    return sweep_name(request.name, path, _LONGEST)
+
+
+def _check_meshes(request: Request, order: Order) -> None:
+    """Every mesh of the sweep fits the slices."""
+    from framework.config.command import compose_words
+
+    sweep = Sweep(request.directory)
+    for point in sample(request):
+        words = sweep.trial(request.fixed, 0, point).overrides
+        mesh: Mapping[str, Any] = compose_words(words).settings["mesh"]
+        plain = {name: value for name, value in mesh.items() if name != "_target_"}
+        check_mesh(MeshOptions(**plain), order.slice, order.slices)
+        if not any(key.split(".")[0] == "mesh" for key in point):
+            return  # all have the same
+
+
+def _open(options: TpuVmOptions, sweep: str) -> Storage:
+    try:
+        files, root = fsspec.core.url_to_fs(options.address, use_listings_cache=False)
+    except (ImportError, ValueError) as error:
+        expected = "an address that fsspec reaches"
+        hint = f"{error}; gs:// needs: pip install gcsfs"
+        raise InvalidConfig(Problem(f"{KEY}.storage", options.address, expected, hint)) from error
+    return Storage(files, f"{root.rstrip('/')}/{sweep}")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
