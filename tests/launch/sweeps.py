@@ -44,3 +44,16 @@ def logged(run: Path) -> list[dict[str, Any]]:
 def losses(run: Path) -> list[tuple[int, float]]:
     """Step and training loss of each line, in their order."""
     return [(line["step"], line["loss"]) for line in logged(run) if "loss" in line]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -10,7 +10,17 @@ import pytest
 import yaml
 
 from tests.experiments.launch import end, here, launch, wait_for
-from tests.launch.sweeps import TINY, begin, losses, rows, states, sweep, words
+from tests.launch.sweeps import (
+    TINY,
+    alive,
+    begin,
+    children,
+    losses,
+    rows,
+    states,
+    sweep,
+    words,
+)  # fmt: skip
 
 RATES = "optimizer.learning_rate=1e-4,1e-3,1e-2"
 
@@ -311,16 +321,3 @@ def test_the_best_is_confirmed_with_fresh_seeds(tmp_path: Path) -> None:
     assert said["validation"]["low"] < mean < said["validation"]["high"]
     assert "Confirmed test accuracy" in ended.out
     assert states(tmp_path) == ["done", "done"]
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def alive(pid: int) -> bool:
-    """Whether a process is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
