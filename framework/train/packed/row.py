@@ -180,8 +180,9 @@ def open_row(job: Job, number: int, place: int, program: Program, shared: Shared
     accounting = Accounting(directory.path, shared.clock, tracker, start)
     watch = RowWatch(loop, experiment)
     saving = equip(setting, loop, state, start, watch, [accounting], memory)
-    if place:  # what waits for the first step is done once for all
-        loop.listeners = [each for each in loop.listeners if not isinstance(each, Start)]
+    # No row has the device to itself: of how well that is used none tells.
+    heard = [each for each in loop.listeners if not isinstance(each, Start)]
+    loop.listeners = heard if place else [*heard, Start(checkpoints.warm_up)]
     return Row(
         number, job, setting, state, start, loop, saving, accounting, shared.tell
     )  # fmt: skip
