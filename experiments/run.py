@@ -40,9 +40,11 @@ def _run() -> int:
 
     def sweep(multirun: Any) -> int:
         from framework.launch.begin import begin
+        from framework.launch.rehearse import rehearse
         from framework.launch.request import Request
 
-        return begin(Request.of(multirun))
+        request = Request.of(multirun)
+        return rehearse(request) if request.launch.get("dry_run") else begin(request)
 
     return command(prepare, act, sweep=sweep)
 

@@ -1,5 +1,6 @@
 """The place of a sweep on GKE: all that can be known beforehand is checked before it opens."""
 
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,13 +49,12 @@ def make_place(request: Request) -> Place:
     except BaseException:
         programs.close()
         raise
-    record.write(request.directory)
+    begin = functools.partial(record.write, request.directory)
     if dry:
         programs.close()
-        return Rehearsal(order, request.directory, say)
-    if order.options.workers is not None:
-        return Workers(order, cluster, storage, programs.check, say)
-    return JobSets(order, cluster, storage, programs.check, say)
+        return Rehearsal(order, request.directory, begin, say)
+    kind = JobSets if order.options.workers is None else Workers
+    return kind(order, cluster, storage, programs.check, begin, say)
 
 
 def say(line: str) -> None:
@@ -108,9 +108,9 @@ def _sampled(request: Request, group: str | None = None) -> list[Sequence[str]]:
 
 
 def _compose(words: Sequence[str]) -> Mapping[str, Any]:
-    from framework.config.command import compose_words
+    from framework.config.apart import compose_apart
 
-    return compose_words(words).settings
+    return compose_apart(words).settings
 
 
 def check_workers(order: Order) -> None:

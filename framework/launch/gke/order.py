@@ -64,13 +64,18 @@ def make_order(
         expected = f"a LocalQueue of Kueue's in the namespace {options.namespace}"
         hint = f"kubectl get localqueues -n {options.namespace} lists them"
         problems.append(Problem("launch.queue", queue, expected, hint))
-    if slices < 1:
-        problems.append(Problem("launch.slices", slices, "a number from 1 on"))
-    elif found is not None:
+    counts = {"slices": slices, "max_tries": max_tries}
+    wrong = {name: n for name, n in counts.items() if not _is_count(n)}
+    problems += [Problem(f"{KEY}.{name}", n, "a number from 1 on") for name, n in wrong.items()]
+    if not wrong and found is not None:
         problems += check_name(sweep, longest(slices, found.hosts))
     if problems or found is None:
         raise InvalidConfig(*problems)
     return Order(sweep, found, slices, image or "", queue or "", max_tries, options)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def check_name(sweep: str, most: int) -> list[Problem]:

@@ -57,6 +57,7 @@ class JobSets:
 
     Attributes:
         fits: raises InvalidConfig for words whose program does not fit the slice.
+        begin: called before trials are submitted.
         say: prints a line for people.
     """
 
@@ -64,6 +65,7 @@ class JobSets:
     cluster: Cluster
     storage: Storage
     fits: Callable[[Sequence[str]], object]
+    begin: Callable[[], object] = lambda: None
     say: Callable[[str], None] = print
     _running: dict[int, _Running] = field(default_factory=dict)
     _said: str = ""
@@ -80,6 +82,7 @@ class JobSets:
 
     def start(self, trials: Sequence[Trial]) -> None:
         """Trials are submitted at the next look, but for those whose JobSets are there."""
+        self.begin()
         for trial in trials:
             own = identity(trial)
             name = own.name(self.order.sweep)

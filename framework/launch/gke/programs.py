@@ -86,7 +86,10 @@ class Programs:
         assert self._compiler is not None
         try:
             for each in self._compiler.candidates(settings)[:_TRIED]:
-                plan = self._compiler.compile(each["mesh"], each["remat"], settings=settings)
+                # With little effort, which takes no less memory.
+                plan = self._compiler.compile(
+                    each["mesh"], each["remat"], settings=settings, quick=True
+                )
                 if plan.memory.fits:
                     return str(each["words"])
         except (CompilerFailed, InvalidConfig):
@@ -111,10 +114,10 @@ class Price:
 
     def __str__(self) -> str:
         least = "at least " if self.estimated else ""
-        text = f"{self.trials} trials, {least}{self.hours:,.1f} chip hours"
+        text = f"{self.trials} trials, {least}{_amount(self.hours)} chip hours"
         if self.money is None:
             return f"{text}; launch.price=… gives the sum"
-        return f"{text}, {least}{self.money:,.2f}"
+        return f"{text}, {least}{_amount(self.money)}"
 
 
 def price(order: Order, plan: Plan | None, trials: int) -> Price | None:
@@ -137,6 +140,8 @@ def check_price(found: Price | None, most: float | None, order: Order) -> None:
     """
     if most is None:
         return
+    if isinstance(most, bool) or not isinstance(most, int | float):
+        raise InvalidConfig(Problem(f"{KEY}.max_cost", most, "a number, or null"))
     if found is None or found.money is None:
         key = "hours" if found is None else "price"
         expected = "the hours of a trial" if found is None else "what a chip costs for an hour"
@@ -144,9 +149,13 @@ def check_price(found: Price | None, most: float | None, order: Order) -> None:
         raise InvalidConfig(Problem(f"{KEY}.{key}", getattr(order.options, key), expected, hint))
     if found.money > most:
         possible = math.floor(most * found.trials / found.money)
-        expected = f"at least {found.money:,.2f}: {found}"
+        expected = f"at least {_amount(found.money)}: {found}"
         hint = f"it pays for {possible} trials; make the sweep, its trials or its slices smaller"
         raise InvalidConfig(Problem(f"{KEY}.max_cost", most, expected, hint))
+
+
+def _amount(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _line(plan: Plan) -> str:

@@ -40,8 +40,8 @@ class Record:
         """
         settings = self.launch
         return make_order(
-            self.name, settings.get("slice"), int(settings.get("slices") or 1),
-            settings.get("image"), settings.get("queue"), int(settings.get("max_tries") or 3),
+            self.name, settings.get("slice"), settings.get("slices", 1),
+            settings.get("image"), settings.get("queue"), settings.get("max_tries", 3),
             options_of(settings),
         )  # fmt: skip
 
@@ -78,7 +78,8 @@ def new_record(sweep: Path, experiment: str, launch: Mapping[str, Any]) -> Recor
         hosts = parse(launch.get("slice") or "", options.machine).hosts
     except InvalidConfig:  # said with all the rest, by the order
         hosts = 1
-    most = longest(max(1, int(launch.get("slices") or 1)), hosts)
+    slices = launch.get("slices")
+    most = longest(slices if isinstance(slices, int) and slices > 0 else 1, hosts)
     return Record(sweep_name(experiment, secrets.token_hex(3), most), launch)
 
 

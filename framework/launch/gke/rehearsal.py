@@ -24,11 +24,13 @@ class Rehearsal:
 
     Attributes:
         directory: of the sweep.
+        begin: called before manifests are written.
         say: prints a line for people.
     """
 
     order: Order
     directory: Path
+    begin: Callable[[], object] = lambda: None
     say: Callable[[str], None] = print
 
     def free(self) -> int:
@@ -41,6 +43,7 @@ class Rehearsal:
         Raises:
             InvalidManifest: one that would be refused: a fault of ours.
         """
+        self.begin()
         if self.order.options.workers is not None:
             count = min(self.order.options.workers, len(trials))
             manifests = [of_worker(self.order, number) for number in range(count)]

@@ -49,6 +49,7 @@ class Workers:
 
     Attributes:
         fits: raises InvalidConfig for words whose program does not fit the slice.
+        begin: called before trials are given out.
         say: prints a line for people.
     """
 
@@ -56,6 +57,7 @@ class Workers:
     cluster: Cluster
     storage: Storage
     fits: Callable[[Sequence[str]], object]
+    begin: Callable[[], object] = lambda: None
     say: Callable[[str], None] = print
     _given: dict[int, _Given] = field(default_factory=dict)
     _waiting: list[Trial] = field(default_factory=list)
@@ -72,6 +74,7 @@ class Workers:
 
     def start(self, trials: Sequence[Trial]) -> None:
         """Trials are given out at the next look, but for those that a worker has already."""
+        self.begin()
         self._waiting += trials
         self._looked = float("-inf")
 

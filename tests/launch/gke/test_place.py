@@ -42,7 +42,7 @@ def new_place(cluster: KubernetesCluster, bucket: Path) -> Callable[..., JobSets
     def make_place(fits: Callable[[Any], object] = lambda words: words, **options: Any) -> JobSets:
         order = make(seen_at=str(bucket), sweep=SWEEP, **options)
         said: list[str] = []
-        place = JobSets(order, cluster, open_storage(order.options, SWEEP), fits, said.append)
+        place = JobSets(order, cluster, open_storage(order.options, SWEEP), fits, say=said.append)
         place.said = said  # type: ignore[attr-defined]
         return place
 
