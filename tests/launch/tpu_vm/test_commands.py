@@ -1,0 +1,115 @@
+"""What gcloud is given: golden words, and its own parser where it is installed."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from framework.config import InvalidConfig
+from framework.launch.slices import every_slice
+from framework.launch.tpu_vm import commands
+from framework.launch.tpu_vm.order import KINDS
+from framework.launch.tpu_vm.rehearsal import Rehearsal
+from framework.launch.trial import Trial
+from tests.launch.tpu_vm.conftest import order_of
+
+EVERYTHING = {
+    "capacity": "spot", "network": "n", "subnetwork": "sub", "internal_ips": True,
+    "service_account": "trainer@my-project.iam.gserviceaccount.com",
+}  # fmt: skip
+
+
+def test_one_slice() -> None:
+    assert shlex.join(commands.create(order_of(**EVERYTHING), "s-t0007", "f.sh")) == (
+        "gcloud compute tpus queued-resources create s-t0007 --project=my-project "
+        "--zone=us-east5-b --node-id=s-t0007 --accelerator-type=v5litepod-16 "
+        "--runtime-version=v2-alpha-tpuv5-lite --spot --network=n --subnetwork=sub "
+        "--service-account=trainer@my-project.iam.gserviceaccount.com --internal-ips "
+        "--scopes=https://www.googleapis.com/auth/cloud-platform --labels=sweep=s "
+        "--metadata-from-file=startup-script=f.sh --async --quiet"
+    )
+
+
+def test_several_slices_are_one_request() -> None:
+    words = commands.create(order_of("v5p:2x2x4", 3, capacity="reservation"), "s-t0007", "f.sh")
+    assert {"--node-count=3", "--node-prefix=s-t0007", "--reserved"} < set(words)
+    assert "--accelerator-type=v5p-32" in words  # 16 chips of two cores
+    assert not any(word.startswith("--node-id") for word in words)
+
+
+@pytest.mark.parametrize(
+    ("slice", "type", "hosts"),
+    [("v4:2x2x1", "v4-8", 1), ("v4:4x4x4", "v4-128", 16), ("v5e:1x1", "v5litepod-1", 1),
+     ("v5e:2x4", "v5litepod-8", 1), ("v6e:16x16", "v6e-256", 64), ("v5p:2x2x2", "v5p-16", 2)],
+)  # fmt: skip
+def test_accelerator_types(slice: str, type: str, hosts: int) -> None:
+    order = order_of(slice)
+    assert (order.type, order.hosts) == (type, hosts)
+
+
+def test_a_type_is_of_one_topology_only() -> None:
+    types: dict[str, str] = {}
+    for each in every_slice():
+        if each.chip.name in KINDS:
+            assert types.setdefault(order_of(each.name).type, each.name) == each.name
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"slice": "7x:2x2x1"}, "hydra/launcher=gke"),
+        ({"slice": "v5e:3x3"}, "launch.slice=v5e:3x3"),
+        ({"slices": 0}, "launch.slices=0"),
+        ({"project": None}, "project=null"),
+        ({"zone": "us-east5"}, "zone=us-east5"),
+        ({"storage": "bucket"}, "gs://BUCKET/FOLDER"),
+        ({"install": ()}, "what pip installs"),
+        ({"environment": {"a-b": "1"}}, "environment.a-b"),
+    ],
+)
+def test_mistakes_are_lines(given: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidConfig, match=said):
+        order_of(**given)  # type: ignore[arg-type]
+
+
+def test_a_rehearsal_prints_every_command_and_runs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # where there is no gcloud
+    lines: list[str] = []
+    place = Rehearsal(order_of(), lambda trial: (f"s-t{trial.number}", "f.sh"), lines.append)
+    place.start([Trial(n, {}, (), tmp_path) for n in (0, 1)])
+    assert [shlex.split(line)[4] for line in lines] == [
+        "create", "create", "list", "delete", "delete",
+    ]  # fmt: skip
+    assert place.wait(0.0) == []
+
+
+@pytest.mark.long
+def test_gclouds_own_parser_takes_every_command(tmp_path: Path) -> None:
+    """It parses its words before it looks for an account, of which there is none here."""
+    program = shutil.which("gcloud")
+    if program is None:
+        pytest.skip("gcloud is not installed here: https://cloud.google.com/sdk/docs/install")
+    script = tmp_path / "f.sh"
+    script.write_text("#!/bin/bash\n")
+    alone = {**os.environ, "CLOUDSDK_CONFIG": str(tmp_path / "config"),
+             "CLOUDSDK_CORE_CHECK_GCE_METADATA": "0"}  # fmt: skip
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"):
+        alone.pop(name, None)
+    one, several = order_of(**EVERYTHING), order_of("v5p:2x2x4", 2, capacity="reservation")
+    asked = [
+        commands.create(one, "s-t0000", str(script)), commands.create(several, "s-t1", str(script)),
+        commands.list_all(one), commands.delete(one, "s-t0000"),
+    ]  # fmt: skip
+    for words in asked:
+        done = subprocess.run([program, *words[1:]], env=alone, text=True, capture_output=True,
+                              check=False)  # fmt: skip
+        assert done.returncode == 1, done.stderr
+        assert "active account" in done.stderr, done.stderr
+    wrong = [program, *asked[0][1:], "--nodes=2"]
+    done = subprocess.run(wrong, env=alone, text=True, capture_output=True, check=False)
+    assert done.returncode == 2, "what it does not know it refuses"
