@@ -1,6 +1,7 @@
 """Where a run's time went, and the steps that it left out, as the report shows them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,15 +46,20 @@ def read_effort(run: Path) -> Effort | None:
     if not attempts:
         return None
     found = goodput(attempts)
-    total = sum(found.seconds.values())
-    parts = [
-        Part(_NAMES.get(name, name), duration(seconds), seconds / total)
-        for name, seconds in sorted(found.seconds.items(), key=lambda item: -item[1])
-        if total and seconds > total / 1000
-    ]
     starts = "one start" if found.attempts == 1 else f"{count(found.attempts)} starts"
-    sentence = f"{duration(total)} in {starts}, of which {share(found.share)} went into steps."
-    return Effort(sentence, parts, [_told(bad) for bad in _bad_steps(run)])
+    total = duration(sum(found.seconds.values()))
+    sentence = f"{total} in {starts}, of which {share(found.share)} went into steps."
+    return Effort(sentence, parts_of(found.seconds), [_told(bad) for bad in _bad_steps(run)])
+
+
+def parts_of(seconds: Mapping[str, float]) -> list[Part]:
+    """Seconds by category for people, the longest first; what is next to nothing is left out."""
+    total = sum(seconds.values())
+    return [
+        Part(_NAMES.get(name, name), duration(value), value / total)
+        for name, value in sorted(seconds.items(), key=lambda item: -item[1])
+        if total and value > total / 1000
+    ]
 
 
 def _bad_steps(run: Path) -> list[dict[str, Any]]:

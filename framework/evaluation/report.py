@@ -11,6 +11,7 @@ from framework.evaluation.effort import read_effort
 from framework.evaluation.figures import curve_figure
 from framework.evaluation.history import read_curves, telling
 from framework.evaluation.narrative import headline
+from framework.evaluation.page import pages
 from framework.evaluation.section import section
 from framework.evaluation.sections import distillation, quality
 from framework.run import write_text
@@ -37,17 +38,7 @@ def write_report(run: Path) -> Path:
     Returns:
         The path of the report.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    pages = Environment(
-        loader=PackageLoader("framework.evaluation", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters |= {"count": formats.count, "size": formats.size, "share": formats.share}
-    page = pages.get_template("report.html.jinja").render(_contents(run))
+    page = pages().get_template("report.html.jinja").render(_contents(run))
     write_text(run / "report.html", page)
     return run / "report.html"
 

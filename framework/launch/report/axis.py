@@ -1,0 +1,119 @@
+"""A swept key, or a result, as a line on which trials have a place."""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from framework.evaluation import formats
+
+_LOG = re.compile(r"\btag\([^()]*\blog\b")
+WIDE = 50  # times larger: such numbers are read by their powers of ten
+TICKS = 4
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Numbers from `low` to `high`, or names one after another.
+
+    Attributes:
+        title: what people call it.
+        names: of the values that have no order, as they are shown; empty for numbers.
+        percent: the numbers are shares.
+    """
+
+    key: str
+    title: str
+    low: float
+    high: float
+    log: bool = False
+    names: tuple[str, ...] = ()
+    percent: bool = False
+
+    def number(self, value: Any) -> float:
+        """Where a value is, in the axis's own units; NaN where it has no place."""
+        if self.names:
+            shown = text(value)
+            return float(self.names.index(shown)) if shown in self.names else math.nan
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return math.nan
+        return math.nan if self.log and value <= 0 else float(value)
+
+    def place(self, value: Any) -> float | None:
+        """The same as a share of the axis; None where it has no place."""
+        found = self.number(value)
+        if not math.isfinite(found):
+            return None
+        low, high = self.low, self.high
+        if self.log:
+            found, low, high = math.log(found), math.log(low), math.log(high)
+        return 0.5 if high == low else min(max((found - low) / (high - low), 0.0), 1.0)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Values to be written beside it."""
+        if self.names:
+            return [(float(n), name) for n, name in enumerate(self.names)]
+        from matplotlib.ticker import LogLocator, MaxNLocator
+
+        locator = LogLocator(numticks=TICKS + 1) if self.log else MaxNLocator(TICKS)
+        slack = 1e-9 * (abs(self.low) + abs(self.high))
+        found = [float(v) for v in locator.tick_values(self.low, self.high)]
+        inside = [v for v in found if self.low - slack <= v <= self.high + slack]
+        several = inside if len(inside) > 1 else sorted({self.low, self.high})
+        return [(v, self.shown(v)) for v in several]
+
+    def shown(self, value: float) -> str:
+        """A number of this axis for people."""
+        return f"{100 * value:.4g}%" if self.percent else text(float(value))
+
+
+def axis(key: str, space: Mapping[str, Any], tried: Sequence[Mapping[str, Any]]) -> Axis:
+    """Of a swept key.
+
+    Args:
+        space: as `sweep.yaml` has it: `written`, and `values` where it has any.
+        tried: the values of each trial.
+    """
+    written, listed = str(space.get("written", "")), list(space.get("values") or ())
+    values = [*listed, *(values[key] for values in tried if key in values)]
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    title = key.lstrip("+").rpartition(".")[2].replace("_", " ").capitalize()
+    if not values or len(numbers) < len(values) or not np.isfinite(numbers).all():
+        names = tuple(dict.fromkeys(map(text, values)))
+        return Axis(key, title, 0.0, float(max(len(names) - 1, 0)), names=names or ("",))
+    low, high = float(min(numbers)), float(max(numbers))
+    wide = bool(listed) and low > 0 and high / low >= WIDE
+    return Axis(key, title, low, high, low > 0 and (wide or bool(_LOG.search(written))))
+
+
+def told_apart(axes: Sequence[Axis]) -> list[Axis]:
+    """Titles that two share are written in full."""
+    often = Counter(one.title for one in axes)
+    return [one if often[one.title] == 1 else replace(one, title=one.key) for one in axes]
+
+
+def result_axis(metric: str, values: Sequence[float]) -> Axis:
+    """Of a metric, over the finite values among those given."""
+    finite = [v for v in values if math.isfinite(v)] or [0.0, 1.0]
+    low, high = min(finite), max(finite)
+    percent = formats.is_share(metric)
+    wide = low > 0 and high / low >= WIDE and not percent
+    return Axis(metric, formats.title(metric), low, high, wide, percent=percent)
+
+
+def text(value: Any) -> str:
+    """A value of a swept key for people: short, and as it would be written."""
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
+    if isinstance(value, float):
+        return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(text, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{k}: {text(v)}' for k, v in value.items())}}}"
+    return str(value)

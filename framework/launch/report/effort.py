@@ -1,0 +1,90 @@
+"""What a sweep has cost: time of devices, what it went into, and money where a price is known."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from framework.evaluation.effort import Part, parts_of
+from framework.evaluation.formats import count, duration, number, share, some
+from framework.launch.report.found import Found
+from framework.launch.slices import parse
+from framework.launch.table import Row
+from framework.run import goodput, read_attempts
+
+_COMPILED = 0.05  # seconds, below which a program was found and not made
+
+
+@dataclass(frozen=True)
+class Effort:
+    """The time of all trials together.
+
+    Attributes:
+        seconds: that trials held their devices.
+        share: of what they recorded, in steps that were kept; None where they recorded nothing.
+        compiled: trials that compiled.
+        recorded: trials that kept a record of their time.
+        facts: a name and a sentence each.
+    """
+
+    seconds: float
+    share: float | None
+    compiled: int
+    recorded: int
+    parts: list[Part]
+    facts: list[tuple[str, str]]
+
+
+def effort_of(found: Found) -> Effort:
+    """From the table and the records of the runs."""
+    rows = [*found.rows, *found.confirmations]
+    total, compiled, recorded = defaultdict[str, float](float), 0, 0
+    folders = [found.run(row) for row in found.rows]
+    folders += [found.sweep.path / "confirm" / str(r.values["seed"]) for r in found.confirmations]
+    for run in folders:
+        attempts = read_attempts(run)
+        recorded += bool(attempts)
+        seconds = goodput(attempts).seconds
+        compiled += seconds.get("compile", 0.0) > _COMPILED
+        for name, value in seconds.items():
+            total[name] += 0.0 if name == "stopped" else value  # which holds no device
+    held, whole = sum(row.seconds for row in rows), sum(total.values())
+    facts = [("Device time", _devices(rows)), *_money(found, held)]
+    if recorded:
+        several = f"{duration(total['compile'])}, in {count(compiled)} of {some(recorded, 'trial')}"
+        facts.append(("Compiling", several))
+    again = sum(max(row.tries - 1, 0) for row in rows)
+    if again:
+        facts.append(("Begun again", f"{some(again, 'time')}, each from the last checkpoint"))
+    packed = sum(row.packed for row in rows)
+    if packed:
+        facts.append(("Packed", f"{some(packed, 'trial')} as rows of a program with others"))
+    spent = total["step"] / whole if whole else None
+    return Effort(held, spent, compiled, recorded, parts_of(total), facts)
+
+
+def _devices(rows: Sequence[Row]) -> str:
+    by_device = defaultdict[str, float](float)
+    for row in rows:
+        by_device[row.device or "elsewhere"] += row.seconds
+    if not any(by_device.values()):
+        return "none yet"
+    several = sorted(by_device.items(), key=lambda item: -item[1])
+    return ", ".join(f"{duration(seconds)} on {name}" for name, seconds in several if seconds)
+
+
+def _money(found: Found, seconds: float) -> list[tuple[str, str]]:
+    """Of slices, whose chips are counted; the price of one is the user's."""
+    launch = found.request.launch
+    if not launch.get("slice"):
+        return []
+    chips = parse(str(launch["slice"]), launch.get("machine")).chips * int(launch.get("slices") or 1)
+    hours, price = chips * seconds / 3600, launch.get("price")
+    if price is None:
+        return [("Chips", f"{number(hours)} chip hours; launch.price=… gives the sum")]
+    sum_ = f"{number(hours)} chip hours at {number(float(price))}: {hours * float(price):,.2f}"
+    return [("Chips", sum_)]
+
+
+def goodput_of(effort: Effort) -> str:
+    """For people; empty where nothing was recorded."""
+    return "" if effort.share is None else share(effort.share)
