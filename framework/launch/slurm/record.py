@@ -13,7 +13,7 @@ REPORTED = "reported.json"
 _TAIL = 65536  # bytes
 _START = re.compile(r"^Job \d+, start \d+\n", re.MULTILINE)
 _LABEL = re.compile(r"^\s*\d+: ")
-_CHATTER = re.compile(r"^(srun|slurmstepd|srun-\w+): ")
+_CHATTER = re.compile(r"^(srun|slurmstepd\S*): ")
 
 
 @dataclass(frozen=True)

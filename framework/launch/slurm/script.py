@@ -161,9 +161,9 @@ if [ "$before" = "$after" ]; then
   without=$(($(cat "$folder"/without 2>/dev/null || echo 0) + 1))
 fi
 echo "$without" >"$folder"/without
-line=$(printf '{{"job": "%s", "restart": %d, "code": %d, "asked": "%s"' \
+line=$(printf '{{"job": "%s", "restart": %d, "code": %d, "asked": "%s"' \\
   "$SLURM_JOB_ID" "${{SLURM_RESTART_COUNT:-0}}" "$code" "$asked")
-line=$(printf '%s, "step": %d, "seconds": %d, "nodes": "%s"}}' \
+line=$(printf '%s, "step": %d, "seconds": %d, "nodes": "%s"}}' \\
   "$line" "${{after:-0}}" "$SECONDS" "$SLURM_JOB_NODELIST")
 echo "$line" >>"$folder"/{starts}
 
