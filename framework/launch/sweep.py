@@ -21,6 +21,7 @@ from framework.run import write_text
 RECORD = "sweep.yaml"
 # Where and how trials are run, not what they are: free to differ when a sweep is continued.
 _FREE = re.compile(r"(run|tracker|distributed|data_schema)\b|trainer\.(grace|hang)_seconds$")
+_PASSWORD = re.compile(r"(://[^:/@]*):[^@]*@")
 KEY = "hydra.sweep.dir"
 
 
@@ -122,13 +123,21 @@ def record_of(request: Request) -> dict[str, Any]:
                 "name": request.name,
                 "fixed": list(request.fixed),
                 "space": {one.key: _plain(one) for one in request.space},
-                "sweeper": {"name": request.sweeper, **request.sweeper_settings},
+                "sweeper": {"name": request.sweeper, **_sayable(request.sweeper_settings)},
                 "sweep": request.sweep,
                 "launcher": {"name": request.launcher, **request.launch},
             }
         )
     )
     return plain
+
+
+def _sayable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the password of an address."""
+    return {
+        name: _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
+        for name, value in settings.items()
+    }
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -157,12 +166,17 @@ def _grown(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether every value of before is among those of now."""
     if "values" in was and "values" in now:
         return all(value in now["values"] for value in was["values"])
+    if "low" in was and "low" in now:
+        wider: bool = now["low"] <= was["low"] and was["high"] <= now["high"]
+        return wider and list(was["tags"]) == list(now["tags"])
     return was == now
 
 
 def _plain(one: Dimension) -> dict[str, Any]:
     if one.kind == "interval":
-        return {"written": one.written}
+        return {
+            "written": one.written, "low": one.start, "high": one.stop, "tags": list(one.tags),
+        }  # fmt: skip
     return {"written": one.written, "values": list(one.values)}
 
 

@@ -8,8 +8,8 @@ import optuna
 from optuna.study import StudyDirection
 
 from framework.config import InvalidConfig, Problem
+from framework.launch.objective import Objective
 from framework.launch.space import Space, as_plain
-from framework.launch.study.options import Objective
 
 
 def agree(study: optuna.Study, space: Space, objectives: Sequence[Objective]) -> None:

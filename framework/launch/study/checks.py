@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from framework.config import Problem, nearest
+from framework.launch.objective import Objective
 from framework.launch.space import Choice, Interval, Parameter, Space
-from framework.launch.study.options import NSGAII, Evaluations, Objective, StudyOptions
+from framework.launch.study.options import NSGAII, Evaluations, StudyOptions
 
 SPLIT = "validation/"
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from framework.launch.objective import Objective
 from framework.launch.space import Space
 from framework.launch.study import claims
 from framework.launch.study.leases import Leases, driver_name, show_life
 from framework.launch.study.opening import open_study
-from framework.launch.study.options import Evaluations, Objective, StudyOptions
+from framework.launch.study.options import Evaluations, StudyOptions
 from framework.launch.study.resume import resume
 from framework.launch.study.samplers import make_pruner
 from framework.launch.study.study import Searched, Study

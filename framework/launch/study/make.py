@@ -1,66 +1,63 @@
 """From what was asked for to a study that gives out trials."""
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from framework.config import InvalidConfig, Problem
 from framework.config.build import read
+from framework.launch.objective import objectives
 from framework.launch.request import Request
 from framework.launch.source import Source
 from framework.launch.space import make_space
 from framework.launch.study.checks import study_problems
-from framework.launch.study.options import CMAES, Evaluations, Objective, StudyOptions
+from framework.launch.study.options import CMAES, Evaluations, StudyOptions
 from framework.launch.table import Table
-from framework.stats.direction import Direction, higher_is_better
 
 INSTALL = 'pip install "framework[sweep]"'
 TAKEN = "another driver of the study took it while this one was away"
 
 
-def make_source(request: Request, table: Table) -> Source:
-    """The study that was asked for; trials that went to other drivers end in the table.
+def make_source(request: Request, table: Table) -> Callable[[], Source]:
+    """What opens the study that was asked for, all but its storage being checked.
+
+    When it is opened, trials that went to other drivers end in the table.
 
     Raises:
         InvalidConfig: settings that a study does not have or that do not go together, a package
-            that is not installed, a storage that cannot be reached or is of something else.
+            that is not installed. Opened: a storage that cannot be reached or is of something
+            else.
     """
     call, problems = read(request.sweeper_settings, "hydra.sweeper", StudyOptions)
     if problems or call is None:
         raise InvalidConfig(*problems)
-    space, objectives = make_space(request.space), objectives_of(request)
+    options: StudyOptions = call()
+    space, wanted = make_space(request.space), objectives(request, metrics_of(request))
     evaluations = Evaluations(
         every=_largest(request, "evaluation", "every"),
         steps=_largest(request, "trainer", "steps") or 1,
     )
-    options: StudyOptions = call()
     check_installed(options)
-    problems = study_problems(options, space, objectives, evaluations)
+    problems = study_problems(options, space, wanted, evaluations)
     if problems:
         raise InvalidConfig(*problems)
 
-    from framework.launch.study.join import join
+    def open_it() -> Source:
+        from framework.launch.study.join import join
 
-    joined = join(options, space, request.directory, objectives, evaluations, list(table))
-    for number in joined.lost:
-        table.change(number, state="failed", message=TAKEN)
-    return joined.study
+        joined = join(options, space, request.directory, wanted, evaluations, list(table))
+        for number in joined.lost:
+            table.change(number, state="failed", message=TAKEN)
+        return joined.study
+
+    return open_it
 
 
-def objectives_of(request: Request) -> tuple[Objective, ...]:
-    """`sweep.metric` and `sweep.direction`, one of each or a list."""
+def metrics_of(request: Request) -> list[str]:
+    """`sweep.metric`, one or a list, or the one by which the experiment keeps checkpoints."""
     kept = request.settings.get("checkpoint") or {}
     metric = request.sweep.get("metric") or kept.get("metric") or "log_loss"
-    metrics = [metric] if isinstance(metric, str) else list(metric)
-    direction: Direction | Sequence[Direction] = request.sweep.get("direction") or "auto"
-    directions = [direction] * len(metrics) if isinstance(direction, str) else list(direction)
-    if len(directions) != len(metrics) or not {"max", "min", "auto"}.issuperset(directions):
-        expected = "max, min or auto, for each metric"
-        raise InvalidConfig(Problem("sweep.direction", direction, expected))
-    return tuple(
-        Objective(metric, higher_is_better(metric, which))
-        for metric, which in zip(metrics, directions, strict=True)
-    )
+    return [metric] if isinstance(metric, str) else list(metric)
 
 
 def _largest(request: Request, group: str, name: str) -> int | None:

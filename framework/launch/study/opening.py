@@ -12,9 +12,10 @@ from optuna.exceptions import StorageInternalError
 from optuna.study import StudyDirection
 
 from framework.config import InvalidConfig, Problem, blame
+from framework.launch.objective import Objective
 from framework.launch.space import Space
 from framework.launch.study.agreement import agree
-from framework.launch.study.options import Objective, StudyOptions
+from framework.launch.study.options import StudyOptions
 from framework.launch.study.storage import (
     FILE,
     KEY,

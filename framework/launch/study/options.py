@@ -135,19 +135,6 @@ class StudyOptions:
 
 
 @dataclass(frozen=True)
-class Objective:
-    """What a study makes better.
-
-    Attributes:
-        metric: of the validation split, by the task's own name.
-        maximize: whether more is better.
-    """
-
-    metric: str
-    maximize: bool
-
-
-@dataclass(frozen=True)
 class Evaluations:
     """When a trial evaluates.
 

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from framework.launch.objective import Objective
 from framework.launch.space import Space
 from framework.launch.study import claims
 from framework.launch.study.checks import SPLIT
 from framework.launch.study.leases import Leases, attribute
-from framework.launch.study.options import Objective, StudyOptions
+from framework.launch.study.options import StudyOptions
 from framework.launch.study.parameters import suggest
 from framework.launch.study.samplers import make_sampler
 from framework.launch.study.storage import LOST
@@ -190,6 +191,8 @@ class Study:
     def _tell(self, number: int, state: State, result: Mapping[str, float] | None) -> None:
         trial = self._mine.get(number)
         if trial is None:
+            if state == "done":
+                tell_after_all(self.study, number, self._searched.objectives, result)
             return
         try:
             tell(self.study, trial, self._searched.objectives, state, result)
@@ -210,13 +213,41 @@ def tell(
     Raises:
         ValueError, UpdateFinishedTrialError: it does not run any more.
     """
-    values = [(result or {}).get(SPLIT + one.metric, math.nan) for one in objectives]
+    values = _values(objectives, result)
     if state == "done" and not any(map(math.isnan, values)):
         study.tell(trial, values)
     elif state == "pruned":
         study.tell(trial, state=TrialState.PRUNED)
     else:
         study.tell(trial, state=TrialState.FAIL)
+
+
+def tell_after_all(
+    study: optuna.Study,
+    number: int,
+    objectives: Iterable[Objective],
+    result: Mapping[str, float] | None,
+) -> None:
+    """Adds the result of a trial that was failed or pruned, and tried again or continued since."""
+    values = _values(objectives, result)
+    before = claims.latest(study.get_trials(deepcopy=False)).get(number)
+    ended = before is not None and before.state in (TrialState.FAIL, TrialState.PRUNED)
+    if not ended or before is None or any(map(math.isnan, values)):
+        return
+    attributes = {**before.user_attrs, claims.RETRY_OF: before.number, claims.NUMBER: number}
+    study.add_trial(
+        create_trial(
+            values=values,
+            params=before.params,
+            distributions=before.distributions,
+            intermediate_values=before.intermediate_values,
+            user_attrs=attributes,
+        )
+    )
+
+
+def _values(objectives: Iterable[Objective], result: Mapping[str, float] | None) -> list[float]:
+    return [(result or {}).get(SPLIT + one.metric, math.nan) for one in objectives]
 
 
 def _sign(trial: FrozenTrial, marks: Mapping[str, Any]) -> tuple[str, object]:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from framework.launch.objective import Objective
 from framework.launch.space import Choice, Interval, Space
 from framework.launch.study.join import Joined, join
-from framework.launch.study.options import Evaluations, Objective, StudyOptions
+from framework.launch.study.options import Evaluations, StudyOptions
 from framework.launch.study.study import Study
 from framework.launch.table import Row
 

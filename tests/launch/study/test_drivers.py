@@ -82,19 +82,18 @@ def test_who_comes_back_too_late_has_lost_its_trials(tmp_path: Path) -> None:
     mine = [late.study.propose(), late.study.propose()]
     rows = [Row(number, dict(values), "running") for number, values in filter(None, mine)]
     late.leave()
-    other = joined(tmp_path / "other", shared(tmp_path, n_trials=2, lease=0.0))
-    assert other.study.propose() is not None
-    taken = {
-        trial.user_attrs["number"]
-        for trial in other.study.study.trials
-        if trial.state == TrialState.RUNNING and "number" in trial.user_attrs
-    }
-    # What was told meanwhile by the one taken for dead changes nothing.
-    for number in taken:
-        late.study.tell(number, "done", {"validation/log_loss": 9.0})
+    other = joined(tmp_path / "other", shared(tmp_path, n_trials=2, lease=1.0))
+    taken = None
+    while taken is None:
+        taken = other.study.propose()
+        time.sleep(0.05)
+    # What is told meanwhile by the one that was taken for dead changes nothing.
+    late.study.tell(taken[0], "done", {"validation/log_loss": 9.0})
     back = joined(tmp_path / "late", shared(tmp_path, n_trials=2), rows=rows)
-    assert taken
-    assert set(back.lost) == taken
+    assert back.lost == (taken[0],)
+    other.study.tell(taken[0], "done", {"validation/log_loss": 1.0})
+    back.study.tell(taken[0], "failed", None)
+    assert other.study.study.best_value == 1.0
     other.leave()
     back.leave()
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from framework.config import InvalidConfig
 from framework.config.swept import parse
 from framework.launch.request import Request
 from framework.launch.study import make_source, metric_problems
-from framework.launch.study.make import objectives_of
+from framework.launch.study.make import metrics_of
 from framework.launch.table import Table
 
 SETTINGS = {"trainer": {"steps": 100}, "evaluation": {"every": 10}, "checkpoint": None}
@@ -32,7 +31,7 @@ def table(path: Path) -> Table:
 
 def lines(path: Path, *words: str, **settings: Any) -> list[str]:
     with pytest.raises(InvalidConfig) as raised:
-        make_source(request_of(path, *words, **settings), table(path))
+        make_source(request_of(path, *words, **settings), table(path))()
     found = [str(problem) for problem in raised.value.problems]
     assert all("\n" not in line for line in found)
     return found
@@ -46,7 +45,7 @@ def test_a_request_gives_a_source(tmp_path: Path) -> None:
     words = ("rate=tag(log,interval(1e-4,1e-1))", "model=cnn,mlp")
     source = make_source(
         request_of(tmp_path, *words, n_trials=2, sampler=chosen("Random")), table(tmp_path)
-    )
+    )()
     proposed = source.propose()
     assert proposed is not None
     assert proposed[0] == 0
@@ -114,17 +113,18 @@ def test_metrics_that_no_evaluation_writes() -> None:
     assert "the test split is not touched by a sweep" in str(test)
 
 
-def test_directions_are_by_name_where_none_is_given(tmp_path: Path) -> None:
-    request = request_of(tmp_path, sweep={"metric": ["accuracy", "log_loss"]})
-    assert [one.maximize for one in objectives_of(request)] == [True, False]
-    other = replace(request, sweep={"metric": "accuracy", "direction": "min"})
-    assert [one.maximize for one in objectives_of(other)] == [False]
+def test_the_metric_is_the_one_of_checkpoints_where_none_is_given(tmp_path: Path) -> None:
+    settings = {"checkpoint": {"metric": "accuracy"}}
+    assert metrics_of(request_of(tmp_path, sweep={}, settings=settings)) == ["accuracy"]
+    assert metrics_of(request_of(tmp_path, sweep={}, settings={})) == ["log_loss"]
+    both = {"metric": ["accuracy", "log_loss"]}
+    assert metrics_of(request_of(tmp_path, sweep=both)) == both["metric"]
 
 
 def test_a_study_of_something_else_is_refused(tmp_path: Path) -> None:
-    source = make_source(request_of(tmp_path, "a=interval(0,1)", "b=1,2"), table(tmp_path))
+    source = make_source(request_of(tmp_path, "a=interval(0,1)", "b=1,2"), table(tmp_path))()
     source.propose()
-    assert make_source(request_of(tmp_path, "a=interval(0,2)", "b=1,2"), table(tmp_path))
+    assert make_source(request_of(tmp_path, "a=interval(0,2)", "b=1,2"), table(tmp_path))()
     [line] = lines(tmp_path, "a=interval(0,1)", "b=1,2,3")
     assert "b=values=[1, 2, 3]: expected as in the study that is there (values=[1, 2])" in line
     [line] = lines(tmp_path, "a=interval(0,1)")
@@ -134,8 +134,8 @@ def test_a_study_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_study_that_never_began_binds_nobody(tmp_path: Path) -> None:
-    make_source(request_of(tmp_path, sweep={"metric": "acuracy"}), table(tmp_path))
-    assert make_source(request_of(tmp_path), table(tmp_path)).propose() is not None
+    make_source(request_of(tmp_path, sweep={"metric": "acuracy"}), table(tmp_path))()
+    assert make_source(request_of(tmp_path), table(tmp_path))().propose() is not None
 
 
 @pytest.mark.parametrize(("missing", "sampler"), [("optuna", "TPE"), ("cmaes", "CMAES")])
@@ -148,7 +148,7 @@ from pathlib import Path
 from tests.launch.study.test_make import chosen, request_of, table, InvalidConfig, make_source
 path = Path("{tmp_path}")
 try:
-    make_source(request_of(path, sampler=chosen("{sampler}")), table(path))
+    make_source(request_of(path, sampler=chosen("{sampler}")), table(path))()
 except InvalidConfig as error:
     print(error)
 print("optuna" in sys.modules)

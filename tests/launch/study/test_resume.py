@@ -83,6 +83,23 @@ def test_failed_and_not_finite_trials_end_alone(tmp_path: Path) -> None:
     assert states == ["FAIL"] * 3 + ["COMPLETE"] * 3
 
 
+def test_a_trial_that_was_pruned_and_continued_has_its_result_in_the_end(tmp_path: Path) -> None:
+    first = joined(tmp_path, OPTIONS).study
+    proposed = first.propose()
+    assert proposed is not None
+    first.report(0, 10, {"validation/log_loss": 5.0})
+    first.tell(0, "pruned", {"validation/log_loss": 5.0})
+    written = row(0, dict(proposed[1]))
+    for _ in range(2):
+        again = joined(tmp_path, OPTIONS, rows=[written]).study
+        again.tell(0, "done", written.result)
+    pruned, done = again.study.trials
+    assert (pruned.state.name, done.state.name) == ("PRUNED", "COMPLETE")
+    assert (done.params, done.value) == (pruned.params, square(dict(proposed[1])))
+    # It counts as one: five of six are left, under numbers of their own.
+    assert [number for number, _, _ in sweep(again, square)] == [2, 3, 4, 5, 6]
+
+
 def test_more_trials_may_be_asked_for_later(tmp_path: Path) -> None:
     few = sweep(joined(tmp_path, StudyOptions(n_trials=2, sampler=Random())).study, square)
     more = sweep(joined(tmp_path, OPTIONS).study, square)

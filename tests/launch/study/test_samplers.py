@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from framework.launch.objective import Objective
 from framework.launch.study.options import (
     CMAES,
     NSGAII,
     QMC,
     TPE,
-    Objective,
     Random,
     Sampler,
     StudyOptions,
