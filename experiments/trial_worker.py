@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from experiments.interruption import end_at_once_on_signals
@@ -24,7 +24,7 @@ def main(descriptor: int) -> int:
     import framework.config.command
     import framework.train.run  # noqa: F401
 
-    return serve(channel, train, check)
+    return serve(channel, train, check, pack)
 
 
 def train(words: Sequence[str]) -> int:
@@ -44,13 +44,49 @@ def train(words: Sequence[str]) -> int:
         return report(error.problems, outcome)
 
 
+def pack(
+    trials: Sequence[Mapping[str, Any]], forced: bool, tell: Callable[[int, int, str, bool], None]
+) -> None:
+    """Trains trials as rows of one program, or of a few.
+
+    Args:
+        trials: of each the `number` and the `words`.
+        forced: what can be no row is refused; else it is trained alone.
+        tell: told of each end.
+    """
+    from framework.config import InvalidConfig
+    from framework.config.command import USAGE_ERROR, compose_words
+    from framework.train import assemble
+    from framework.train.packed import End, Job, train_packed
+
+    jobs: dict[int, Job] = {}
+    for trial in trials:
+        try:
+            settings = compose_words(trial["words"]).settings
+            experiment = assemble(settings, kept=_kept)
+            jobs[trial["number"]] = Job(experiment, settings, tuple(trial["words"]))
+        except InvalidConfig as error:
+            tell(trial["number"], USAGE_ERROR, str(error).replace("\n", "; "), False)
+    numbers = list(jobs)
+
+    def told(place: int, end: End) -> None:
+        tell(numbers[place], end.code, end.message, end.packed)
+
+    try:
+        if jobs:
+            train_packed(list(jobs.values()), told, forced=forced)
+    except InvalidConfig as error:
+        for number in numbers:
+            tell(number, USAGE_ERROR, str(error).replace("\n", "; "), False)
+
+
 def check(asked: Mapping[str, Any]) -> Mapping[str, Any]:
     """What is wrong with a sweep, by what its trials compose.
 
     Args:
         asked: `words`, those of each trial; `metrics` to compare by, None: the experiment's;
             `devices`, whether those here are the ones to be used; `alone`, whether several
-            processes are refused.
+            processes are refused; `packed`, whether each must be a row of a program.
 
     Returns:
         `problems`, their fields; `metrics`.
@@ -88,6 +124,8 @@ def _check_one(composed: Any, asked: Mapping[str, Any]) -> list[str]:
     experiment = assemble(composed.settings, None if asked["devices"] else ANY_DEVICES, _kept)
     if asked["alone"]:
         refuse_several_processes(experiment)
+    if asked["packed"]:
+        refuse_what_is_no_row(experiment)
     given = asked["metrics"] or experiment.checkpoint.metric or "log_loss"
     metrics = [given] if isinstance(given, str) else list(given)
     names = experiment.task.metric_names(experiment.data.spec)
@@ -95,6 +133,20 @@ def _check_one(composed: Any, asked: Mapping[str, Any]) -> list[str]:
     if problems:
         raise InvalidConfig(*problems)
     return metrics
+
+
+def refuse_what_is_no_row(experiment: Any) -> None:
+    """A trial that must be a row of a program with others can be one.
+
+    Raises:
+        InvalidConfig: it cannot.
+    """
+    from framework.config import InvalidConfig
+    from framework.train.packed import refusal
+
+    problem = refusal(experiment)
+    if problem is not None:
+        raise InvalidConfig(problem)
 
 
 if __name__ == "__main__":

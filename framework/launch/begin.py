@@ -12,9 +12,10 @@ from framework.launch import confirm
 from framework.launch.check import check
 from framework.launch.conclude import conclude
 from framework.launch.driver import Driver, Observer
-from framework.launch.lines import Lines
+from framework.launch.live import drawn, screen
 from framework.launch.objective import Objective, best, objectives
 from framework.launch.places import Opened, open_place
+from framework.launch.report import say_page
 from framework.launch.request import Request
 from framework.launch.signals import asked_to_stop
 from framework.launch.sources import open_source
@@ -59,7 +60,7 @@ class _UnderWay:
 
     def finish(self) -> int:
         """Runs it to its end; returns the exit code."""
-        with asked_to_stop() as asked:
+        with asked_to_stop() as asked, drawn(self.observer):
             self.driver(asked).run()
             rows, confirmed = list(self.table), False
             chosen = best(rows, self.wanted)
@@ -70,10 +71,12 @@ class _UnderWay:
         if confirmed:
             path = self.sweep.path / confirm.RECORD
             confirm.say(json.loads(path.read_text(encoding="utf-8")))
+        say_page(self.request, wait=not asked())
         return code
 
     def _confirm(self, chosen: Row, asked: Callable[[], int]) -> list[Row]:
         """The rows of confirmations that are not done: they are part of the outcome too."""
+        self.opened.unpack()
         rows = confirm.confirm(
             self.request, self.sweep, chosen, self.wanted[0], self.confirmations,
             self.opened.place, self.observer, self.max_tries, asked,
@@ -93,12 +96,12 @@ def _prepared(
     source = open_source(request, table)
     metrics = check(request, sweep, opened)
     wanted = objectives(request, metrics)
-    sweep.begin({**record_of(request), "metrics": list(metrics)})
     source.prepare(table)
+    sweep.begin({**record_of(request), "metrics": list(metrics)})
     if request.launch.get("retry_failed"):
         for row in [row for row in table if row.state == "failed"]:
             table.change(row.number, state="waiting")
-    watching = observer or Lines([one.metric for one in wanted])
+    watching = observer or screen(request, wanted, table)
 
     def driver(asked: Callable[[], int]) -> Driver:
         return Driver(

@@ -24,6 +24,7 @@ def check(request: Request, sweep: Sweep, opened: Opened) -> tuple[str, ...]:
         "metrics": request.sweep.get("metric"),
         "devices": opened.local,
         "alone": opened.local,
+        "packed": opened.local and request.launch.get("packed") is True,
     }
     opened.process.send({"check": asked})
     while True:

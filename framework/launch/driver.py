@@ -106,13 +106,16 @@ class Driver:
 
     def _start(self) -> None:
         free = self.place.free()
+        trials: list[Trial] = []
         while free > 0 and (number := self._next()) is not None:
             row = self.table[number]
             trial = self.make_trial(number, row.values)
             self._running[number] = _Running(trial, saved_step(trial.run), Tail(trial.run))
             self._put(number, state="running", tries=row.tries + 1, run=str(trial.run))
-            self.place.start([trial])
+            trials.append(trial)
             free -= 1
+        if trials:  # together: a place may make rows of one program of them
+            self.place.start(trials)
 
     def _next(self) -> int | None:
         if self._waiting:
@@ -133,6 +136,7 @@ class Driver:
         row = self._put(
             ended.number, state=state, message=message, device=ended.device,
             seconds=round(self.table[ended.number].seconds + ended.seconds, 3), result=found,
+            packed=ended.packed,
         )  # fmt: skip
         if state == "waiting":
             self._waiting.append(ended.number)

@@ -17,6 +17,7 @@ class Ended:
         message: the last plain words of its stderr, or what the place says of it; one line.
         device: on what it ran.
         seconds: that it took.
+        packed: whether it was a row of a program with others.
     """
 
     number: int
@@ -24,6 +25,7 @@ class Ended:
     message: str = ""
     device: str = ""
     seconds: float = 0.0
+    packed: bool = False
 
 
 class Place(Protocol):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from framework.config.problem import InvalidConfig, Problem, nearest
 from framework.launch.devices import here, shares
+from framework.launch.packing import packing
 from framework.launch.place import Place
 from framework.launch.pool import Pool, end_early, new_process
 from framework.launch.process import Process
@@ -28,11 +29,13 @@ class Opened:
 
     Attributes:
         local: trials run in this process and its like, with the devices that it finds.
+        unpack: from now on each trial has its own program.
     """
 
     place: Place
     process: Process
     local: bool
+    unpack: Callable[[], None] = lambda: None
 
 
 @contextlib.contextmanager
@@ -44,9 +47,14 @@ def open_place(request: Request) -> Iterator[Opened]:
     """
     try:
         if request.launcher == "local":
-            pool = Pool(shares(here(), _workers(request)))
+            found = here()
+            packed = packing(request.launch.get("packed", "auto"), found)
+            workers = _workers(request)
+            if workers == "auto" and packed.rows > 1:
+                workers = 1  # whose program divides its rows among the devices
+            pool = Pool(shares(found, workers), packed)
             try:
-                yield Opened(pool, pool.first, local=True)
+                yield Opened(pool, pool.first, local=True, unpack=pool.unpack)
             finally:
                 pool.close()
             return

@@ -1,12 +1,17 @@
-"""Worker processes on this machine, each with its own devices, that live for many trials."""
+"""Worker processes on this machine, each with its own devices, that live for many trials.
+
+A worker has one trial at a time, or, where trials are packed, as many as a pack has rows.
+"""
 
 import select
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from framework.launch.devices import Share
+from framework.launch.packing import UNPACKED, Packing
 from framework.launch.place import Ended
 from framework.launch.process import Process
 from framework.launch.trial import Trial
@@ -33,19 +38,30 @@ def end_early() -> None:
 
 @dataclass
 class _Worker:
-    """A place for one trial at a time, and the process that holds it now."""
+    """A place for trials, and the process that holds it now.
+
+    Attributes:
+        trials: that it has, by number.
+        busy: until it says that it is ready for others.
+    """
 
     share: Share
     process: Process
-    trial: Trial | None = None
+    trials: dict[int, Trial] = field(default_factory=dict)
+    busy: bool = False
     begun: float = 0.0
-    tried: bool = field(default=False)
+    tried: bool = False
 
 
 class Pool:
-    """The Place `local`. A worker that dies takes the try of its trial with it and is replaced."""
+    """The Place `local`. A worker that dies takes a try of its trials with it and is replaced.
 
-    def __init__(self, shares: Sequence[Share]) -> None:
+    Args:
+        packing: how trials are packed.
+    """
+
+    def __init__(self, shares: Sequence[Share], packing: Packing = UNPACKED) -> None:
+        self.packing = packing
         self._workers = [_Worker(share, new_process()) for share in shares]
         for worker in self._workers:
             _equip(worker)
@@ -60,31 +76,37 @@ class Pool:
         """Their ids."""
         return [worker.process.pid for worker in self._workers]
 
+    def unpack(self) -> None:
+        """From now on each trial has its own program."""
+        self.packing = UNPACKED
+
     def free(self) -> int:
-        """Workers without a trial."""
-        return sum(worker.trial is None for worker in self._workers)
+        """Trials for workers that have none."""
+        return self.packing.rows * sum(not worker.busy for worker in self._workers)
 
     def start(self, trials: Sequence[Trial]) -> None:
-        """Gives each to a worker that has none."""
-        idle = [worker for worker in self._workers if worker.trial is None]
-        for worker, trial in zip(idle, trials, strict=False):
-            worker.trial, worker.begun = trial, time.monotonic()
-            log = str(trial.run / LOG)
-            message = {"number": trial.number, "words": trial.overrides, "log": log}
-            worker.process.send({"run": message})
+        """Divides them among the workers that have none."""
+        idle = [worker for worker in self._workers if not worker.busy]
+        for place, worker in enumerate(idle):
+            own = trials[place :: len(idle)]
+            if not own:
+                break
+            worker.trials = {trial.number: trial for trial in own}
+            worker.busy, worker.begun = True, time.monotonic()
+            worker.process.send(self._message(own))
 
     def wait(self, seconds: float) -> list[Ended]:
         """Tries that ended."""
         ready, _, _ = select.select([worker.process for worker in self._workers], [], [], seconds)
-        found = [self._heard(worker) for worker in self._workers if worker.process in ready]
-        return [ended for ended in found if ended is not None]
+        heard = [self._heard(worker) for worker in self._workers if worker.process in ready]
+        return [ended for found in heard for ended in found]
 
     def stop(self, at_once: bool) -> None:
         """SIGTERM, or SIGKILL."""
         for worker in self._workers:
             if at_once:
                 worker.process.kill()
-            elif worker.trial is not None:
+            elif worker.busy:
                 worker.process.ask_to_stop()
 
     def close(self) -> None:
@@ -92,30 +114,46 @@ class Pool:
         for worker in self._workers:
             worker.process.kill()
 
-    def _heard(self, worker: _Worker) -> Ended | None:
-        try:
-            message = worker.process.hear()
-        except EOFError:
-            return self._replaced(worker)
-        ended = (message or {}).get("ended")
-        return self._ended(worker, ended["code"], ended["message"]) if ended else None
+    def _message(self, trials: Sequence[Trial]) -> Mapping[str, Any]:
+        told = [
+            {"number": trial.number, "words": trial.overrides, "log": str(trial.run / LOG)}
+            for trial in trials
+        ]
+        if len(told) == 1:
+            return {"run": told[0]}
+        return {"pack": {"trials": told, "forced": self.packing.forced}}
 
-    def _replaced(self, worker: _Worker) -> Ended | None:
+    def _heard(self, worker: _Worker) -> list[Ended]:
+        """All that a worker has said."""
+        found = []
+        try:
+            while (message := worker.process.hear()) is not None:
+                if "ended" in message:
+                    found.append(self._ended(worker, **message["ended"]))
+                elif "ready" in message:
+                    worker.busy = False
+        except EOFError:
+            found += self._replaced(worker)
+        return found
+
+    def _replaced(self, worker: _Worker) -> list[Ended]:
         code = worker.process.code()
         worker.process.kill()
-        idle = worker.trial is None
-        if idle and not worker.tried and code not in (None, 0, 75) and code > 0:
+        if not worker.busy and not worker.tried and code not in (None, 0, 75) and code > 0:
             # It could not even start: the next would not either.
             raise RuntimeError(f"a worker ended with exit code {code} before it had a trial")
-        worker.process, worker.tried = new_process(), False
+        found = [self._ended(worker, number, code, _said_of(code)) for number in [*worker.trials]]
+        worker.process, worker.tried, worker.busy = new_process(), False, False
         _equip(worker)
-        return None if idle else self._ended(worker, code, _said_of(code))
+        return found
 
-    def _ended(self, worker: _Worker, code: int | None, message: str) -> Ended:
-        assert worker.trial is not None
-        number, seconds = worker.trial.number, time.monotonic() - worker.begun
-        worker.trial, worker.tried = None, True
-        return Ended(number, code, message, worker.share.shown, seconds)
+    def _ended(
+        self, worker: _Worker, number: int, code: int | None, message: str, packed: bool = False
+    ) -> Ended:
+        del worker.trials[number]
+        worker.tried = True
+        seconds = time.monotonic() - worker.begun
+        return Ended(number, code, message, worker.share.shown, seconds, packed)
 
 
 def _equip(worker: _Worker) -> None:

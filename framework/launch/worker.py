@@ -17,15 +17,19 @@ from typing import Any, TextIO
 START_AGAIN = 75
 LOCK_SECONDS = 90.0
 Run = Callable[[Sequence[str]], int]
+Tell = Callable[[int, int, str, bool], None]
+"""Told of a trial's end: its number, the exit code, a message, whether it was a row of a pack."""
+Pack = Callable[[Sequence[Mapping[str, Any]], bool, Tell], None]
 Check = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
-def serve(channel: socket.socket, run: Run, check: Check) -> int:
+def serve(channel: socket.socket, run: Run, check: Check, pack: Pack) -> int:
     """Does what it is told until the driver is gone.
 
     Args:
         run: trains what words compose; returns the exit code.
         check: says what is wrong with a sweep.
+        pack: trains trials, of each the `number` and the `words`, as rows of one program.
     """
     messages = _listen(channel)
     while (message := messages.get()) is not None:
@@ -34,10 +38,13 @@ def serve(channel: socket.socket, run: Run, check: Check) -> int:
         elif "check" in message:
             _answer(channel, {"checked": check(message["check"])})
         else:
-            code, said, whole = _try(run, **message["run"])
-            _answer(channel, {"ended": {"code": code, "message": said}})
-            if code == START_AGAIN or not whole:
+            if "pack" in message:
+                goes_on = _try_pack(channel, pack, **message["pack"])
+            else:
+                goes_on = _try_one(channel, run, **message["run"])
+            if not goes_on:
                 return 0
+            _answer(channel, {"ready": True})
     return 0
 
 
@@ -72,9 +79,46 @@ def _answer(channel: socket.socket, message: Mapping[str, Any]) -> None:
         channel.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _try(run: Run, number: int, words: Sequence[str], log: str) -> tuple[int, str, bool]:
+def _try_one(channel: socket.socket, run: Run, number: int, words: Sequence[str], log: str) -> bool:
+    """Trains a trial; whether the process goes on after it."""
+    code, said, whole = _try(run, words, log)
+    _answer(channel, {"ended": {"number": number, "code": code, "message": said}})
+    return whole and code != START_AGAIN
+
+
+def _try_pack(
+    channel: socket.socket, pack: Pack, trials: Sequence[Mapping[str, Any]], forced: bool
+) -> bool:
+    """Trains trials together; whether the process goes on after them.
+
+    What the process prints goes to the log of the first one; each row has its own beside.
+    """
+    codes: dict[int, int] = {}
+
+    def tell(number: int, code: int, message: str, packed: bool) -> None:
+        codes[number] = code
+        said = {"number": number, "code": code, "message": message, "packed": packed}
+        _answer(channel, {"ended": said})
+
+    def run(words: Sequence[str]) -> int:
+        del words
+        for trial in trials[1:]:
+            path = Path(trial["log"])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _wait_for_another(path.parent)
+        pack(trials, forced, tell)
+        return 0
+
+    code, said, whole = _try(run, (), trials[0]["log"])
+    for trial in trials:
+        if trial["number"] not in codes:
+            tell(trial["number"], code or 1, said, False)
+    full = any("too little memory" in message for message in (said,))
+    return whole and not full and START_AGAIN not in codes.values()
+
+
+def _try(run: Run, words: Sequence[str], log: str) -> tuple[int, str, bool]:
     """Exit code, last words, and whether the process is fit for another trial."""
-    del number
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = True

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from framework.config import Problem
+from framework.parallel import build_mesh
 from framework.train.arithmetic import abstract_batch
 from framework.train.experiment import Experiment
 from framework.train.packed.job import Job
@@ -58,6 +59,17 @@ def obstacle(experiment: Experiment) -> Problem | None:
     }
     expected = next((text for text, holds in reasons.items() if holds), None)
     return None if expected is None else Problem(KEY, "true", expected, ALONE)
+
+
+def refusal(experiment: Experiment) -> Problem | None:
+    """What keeps the experiment from being a row on the devices that are here; None: nothing."""
+    found = obstacle(experiment)
+    if found is not None:
+        return found
+    single = alone(experiment)
+    mesh = build_mesh(single.mesh)
+    with jax.set_mesh(mesh):
+        return convolutions(single, single.program(single.network(), mesh))
 
 
 def convolutions(experiment: Experiment, program: Program) -> Problem | None:

@@ -165,7 +165,10 @@ def open_row(job: Job, number: int, place: int, program: Program, shared: Shared
     state, start, memory, bad_steps = begin(
         experiment, job.config, program, checkpoints, directory, console
     )
-    packed = {"packed": {"rows": shared.rows, "row": place}}
+    packed = {
+        "command": ["experiments.run", *job.overrides],  # which continues it alone
+        "packed": {"rows": shared.rows, "row": place},
+    }
     summary = summarise(program.network, state)
     record(directory, experiment, job.config, job.overrides, summary, packed)
     console.print(f"Row {place} of {shared.rows} of one program.")

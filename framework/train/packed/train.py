@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import jax
 
 from framework.checkpoint import Checkpoints
-from framework.config import InvalidConfig
+from framework.config import InvalidConfig, Problem
 from framework.parallel import build_mesh
 from framework.run import SUMMARY
 from framework.train.bad_steps import passed_over, read_bad_steps
@@ -24,6 +24,8 @@ def train_packed(
     tell: Tell | None = None,
     limit: int | None = None,
     devices: Sequence[jax.Device] | None = None,
+    *,
+    forced: bool = True,
 ) -> list[End]:
     """Trains every job to its end, in this process, and gives how each ended.
 
@@ -35,13 +37,14 @@ def train_packed(
         tell: called as soon as a job has ended, with its number in `jobs`.
         limit: bytes of memory on each device; None: most of what the devices say they have.
         devices: None: all of this process.
+        forced: a job that can be no row is refused; else it is trained alone.
 
     Raises:
-        InvalidConfig: a job that can be no row; nothing was started.
+        InvalidConfig: a job is refused; nothing was started.
     """
     configure_jax(jobs[0].experiment.trainer)
     whole = _Whole(jobs, tuple(devices or jax.devices()), tell, limit)
-    kinds = list(whole.kinds().values())
+    kinds = list(whole.kinds(forced=forced).values())
     code = next((code for numbers in kinds if (code := whole.train(numbers))), 0)
     for number in range(len(jobs)):
         if number in whole.ends:
@@ -64,25 +67,31 @@ class _Whole:
     ends: dict[int, End] = field(default_factory=dict)
     programs: dict[int, Program] = field(default_factory=dict)
 
-    def kinds(self) -> dict[Hashable, list[int]]:
-        """The numbers of the jobs that can be rows of one program.
+    def kinds(self, *, forced: bool) -> dict[Hashable, list[int]]:
+        """The numbers of the jobs that can be rows of one program; of those that can be no row
+        none, but where they are `forced`.
 
         Raises:
             InvalidConfig: one can be no row.
         """
-        problems = [found for job in self.jobs if (found := obstacle(job.experiment))]
+        problems: list[Problem] = []
         kinds: dict[Hashable, list[int]] = {}
-        for number, job in enumerate(() if problems else self.jobs):
-            experiment = alone(job.experiment)
-            mesh = build_mesh(experiment.mesh)
-            with jax.set_mesh(mesh):
-                program = experiment.program(experiment.network(), mesh)
-                its_kind = kind(job, program)
-                if its_kind not in kinds and (found := convolutions(experiment, program)):
-                    problems.append(found)
+        for number, job in enumerate(self.jobs):
+            found = obstacle(job.experiment)
+            if found is None:
+                experiment = alone(job.experiment)
+                mesh = build_mesh(experiment.mesh)
+                with jax.set_mesh(mesh):
+                    program = experiment.program(experiment.network(), mesh)
+                    its_kind = kind(job, program)
+                    if its_kind not in kinds:
+                        found = convolutions(experiment, program)
+            if found is not None:
+                problems.append(found)
+                continue
             self.programs[number] = program
             kinds.setdefault(its_kind, []).append(number)
-        if problems:
+        if problems and forced:
             raise InvalidConfig(*dict.fromkeys(problems))
         return kinds
 
