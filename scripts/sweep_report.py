@@ -23,7 +23,7 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(words)
     from framework.config import InvalidConfig
     from framework.config.command import report
-    from framework.launch.report import write_report
+    from framework.launch.report.report import write_report
 
     try:
         print(f"Report    {write_report(chosen.sweep.absolute())}")

@@ -77,7 +77,9 @@ def _money(found: Found, seconds: float) -> list[tuple[str, str]]:
     launch = found.request.launch
     if not launch.get("slice"):
         return []
-    chips = parse(str(launch["slice"]), launch.get("machine")).chips * int(launch.get("slices") or 1)
+    chips = parse(str(launch["slice"]), launch.get("machine")).chips * int(
+        launch.get("slices") or 1
+    )
     hours, price = chips * seconds / 3600, launch.get("price")
     if price is None:
         return [("Chips", f"{number(hours)} chip hours; launch.price=… gives the sum")]

@@ -34,7 +34,9 @@ def best_so_far(rows: Sequence[Row], one: Objective, axis: Axis) -> "Figure":
     values = np.array([one.of(row) for row in done])
     best = (np.maximum if one.maximize else np.minimum).accumulate(values) if done else values
     numbers = [row.number for row in done]
-    axes.plot(numbers, best, color=ACCENT, linewidth=1.6, drawstyle="steps-post")
+    last = max((row.number for row in rows if row.ended), default=0)  # to which it is the best
+    line = [*numbers, max(last, *numbers)] if numbers else []
+    axes.plot(line, [*best, *best[-1:]], color=ACCENT, linewidth=1.6, drawstyle="steps-post")
     risen = [n for n in range(len(done)) if n == 0 or best[n] != best[n - 1]]
     axes.plot(
         [numbers[n] for n in risen], best[risen], color=ACCENT, marker="o", markersize=5,

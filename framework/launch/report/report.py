@@ -48,9 +48,7 @@ def write_report(directory: Path) -> Path:
 
 def _contents(found: Found) -> dict[str, Any]:
     """Everything that the template shows."""
-    results = [
-        result_axis(one.metric, [one.of(row) for row in found.rows]) for one in found.wanted
-    ]
+    results = [result_axis(one.metric, [one.of(row) for row in found.rows]) for one in found.wanted]
     effort, confirmed = effort_of(found), found.confirmed
     several = bool(confirmed) and confirmed["validation"]["mean"] is not None
     table = lines(found)

@@ -61,7 +61,7 @@ def numbers(found: Found, effort: Effort) -> list[Number]:
     if goodput_of(effort):
         several.append(Number("Goodput", goodput_of(effort), note="of that time, in steps"))
     if effort.recorded:
-        note = f"of {formats.some(effort.recorded, 'trial')}; the others found their program"
+        note = f"of {formats.some(effort.recorded, 'trial')}; the others shared a program"
         alone = effort.recorded == effort.compiled
         several.append(Number("Compiled", str(effort.compiled), note="" if alone else note))
     return several
@@ -109,7 +109,9 @@ def luck(confirmed: Mapping[str, Any]) -> list[str]:
     ]
     said.append(_verdict(confirmed, _difference(metric, abs(confirmed["luck"]))))
     if test["mean"] is not None:
-        said.append(f"On the test split, which nothing was chosen by: {name} {_mean(metric, test)}.")
+        said.append(
+            f"On the test split, which nothing was chosen by: {name} {_mean(metric, test)}."
+        )
     return said
 
 
@@ -117,13 +119,11 @@ def _verdict(confirmed: Mapping[str, Any], size: str) -> str:
     """Whether the choice flattered."""
     validation, chosen = confirmed["validation"], confirmed["chosen"]
     if confirmed["luck"] <= 0:
-        return f"None of its lead was luck: they are {size} better on average."
+        return f"None of its lead was luck: the fresh seeds are {size} better."
     low, high = validation["low"], validation["high"]
     if low is not None and low <= chosen <= high:
-        return (
-            f"On average they are {size} worse, which is no more than chance: "
-            "the interval holds the chosen trial."
-        )
+        seeds = formats.some(validation["n"], "seed")
+        return f"That is {size} worse; with {seeds} it cannot be told from chance."
     return f"{size.capitalize()} of the chosen figure were luck."
 
 
