@@ -15,6 +15,7 @@ from framework.launch.lines import Lines
 from framework.launch.objective import Objective, best
 from framework.launch.request import Request
 from framework.launch.table import Row, Table
+from framework.launch.trial import State
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -23,8 +24,8 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 CURVE = 16  # characters
 TAIL = 8192  # bytes of a log, in which its last step is looked for
 EVERY = 0.5  # seconds between two looks at the logs
-MOST_RUNNING, MOST_FAILED = 12, 3
-STATES = ("done", "pruned", "failed", "running", "waiting")
+MOST_BEST, MOST_RUNNING, MOST_FAILED = 3, 12, 3
+STATES: tuple[State, ...] = ("done", "pruned", "failed", "running", "waiting")
 
 
 @dataclass
@@ -68,9 +69,8 @@ class Live:
 
         running = [row for row in self.rows.values() if row.state == "running"]
         parts: list[RenderableType] = [Text(self._counts(), style="bold")]
-        parts += [
-            Text(f"best      {self._told(row)}") for row in best(self.rows.values(), self.wanted)
-        ][:3]
+        winners = best(self.rows.values(), self.wanted)[:MOST_BEST]
+        parts += [Text(f"best      {self._told(row)}") for row in winners]
         if running:
             parts.append(self._running(running[:MOST_RUNNING]))
         if len(running) > MOST_RUNNING:
@@ -116,6 +116,11 @@ def screen(request: Request, wanted: Sequence[Objective], table: Table) -> Obser
     steps = (request.settings.get("trainer") or {}).get("steps")
     rows = {row.number: row for row in table}
     return Live(wanted, steps if isinstance(steps, int) else None, rows)
+
+
+def anew(observer: Observer) -> Observer:
+    """For other trials, whose numbers begin again."""
+    return Live(observer.wanted, observer.steps) if isinstance(observer, Live) else observer
 
 
 @contextlib.contextmanager
