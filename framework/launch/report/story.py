@@ -13,10 +13,11 @@ from framework.launch.report.axis import text
 from framework.launch.report.effort import Effort, goodput_of
 from framework.launch.report.found import Found
 from framework.launch.table import Row
+from framework.launch.trial import State
 from framework.stats import proportion
 
 _SUCCESSES = ("accuracy", "top_5_accuracy", "exact_match")  # shares of the examples
-STATES = ("done", "pruned", "failed", "running", "waiting")
+STATES: tuple[State, ...] = ("done", "pruned", "failed", "running", "waiting")
 
 
 def headline(found: Found) -> list[str]:
@@ -110,7 +111,7 @@ def luck(confirmed: Mapping[str, Any]) -> list[str]:
     said.append(_verdict(confirmed, _difference(metric, abs(confirmed["luck"]))))
     if test["mean"] is not None:
         said.append(
-            f"On the test split, which nothing was chosen by: {name} {_mean(metric, test)}."
+            f"On the test split, by which nothing was chosen: {name} {_mean(metric, test)}."
         )
     return said
 
