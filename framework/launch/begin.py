@@ -12,7 +12,7 @@ from framework.launch import confirm
 from framework.launch.check import check
 from framework.launch.conclude import conclude
 from framework.launch.driver import Driver, Observer
-from framework.launch.live import drawn, screen
+from framework.launch.live import anew, drawn, screen
 from framework.launch.objective import Objective, best, objectives
 from framework.launch.places import Opened, open_place
 from framework.launch.report import say_page
@@ -60,8 +60,9 @@ class _UnderWay:
 
     def finish(self) -> int:
         """Runs it to its end; returns the exit code."""
-        with asked_to_stop() as asked, drawn(self.observer):
-            self.driver(asked).run()
+        with asked_to_stop() as asked:
+            with drawn(self.observer):
+                self.driver(asked).run()
             rows, confirmed = list(self.table), False
             chosen = best(rows, self.wanted)
             if self.confirmations and chosen and not asked() and all(row.ended for row in rows):
@@ -77,10 +78,12 @@ class _UnderWay:
     def _confirm(self, chosen: Row, asked: Callable[[], int]) -> list[Row]:
         """The rows of confirmations that are not done: they are part of the outcome too."""
         self.opened.unpack()
-        rows = confirm.confirm(
-            self.request, self.sweep, chosen, self.wanted[0], self.confirmations,
-            self.opened.place, self.observer, self.max_tries, asked,
-        )  # fmt: skip
+        observer = anew(self.observer)
+        with drawn(observer):
+            rows = confirm.confirm(
+                self.request, self.sweep, chosen, self.wanted[0], self.confirmations,
+                self.opened.place, observer, self.max_tries, asked,
+            )  # fmt: skip
         return [row for row in rows if row.state != "done"]
 
 

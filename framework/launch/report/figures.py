@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -142,7 +142,7 @@ def luck(confirmed: Mapping[str, Any], axis: Axis) -> "Figure":
 
 def _apart(count: int) -> np.ndarray:
     """Small steps to the side, so that equal values are seen; the same each time."""
-    return 0.1 * np.sin(2.4 * np.arange(count))
+    return np.asarray(0.1 * np.sin(2.4 * np.arange(count)))
 
 
 def _whole(axes: "Axes") -> None:
@@ -152,7 +152,7 @@ def _whole(axes: "Axes") -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
-def _scaled(axes: "Axes", which: str, axis: Axis) -> None:
+def _scaled(axes: "Axes", which: Literal["x", "y"], axis: Axis) -> None:
     """The scale, ticks and ends of an axis."""
     side = axes.xaxis if which == "x" else axes.yaxis
     if axis.names:
