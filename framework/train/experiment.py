@@ -22,7 +22,6 @@ from framework.tasks import Task
 from framework.tracking import TrackerOptions
 from framework.train.options import EvaluationOptions, Trainer
 from framework.train.program import Program
-from framework.train.shared import shared
 from framework.train.state import Values
 
 
@@ -72,8 +71,8 @@ class Experiment:
         )
 
     def program(self, network: Network, mesh: Any) -> Program:
-        """The programs of this experiment on `mesh`; those of an equal one of this process."""
-        program = Program(
+        """The programs of this experiment on `mesh`."""
+        return Program(
             network=network,
             precision=self.precision,
             mesh_options=self.mesh,
@@ -82,7 +81,6 @@ class Experiment:
             accumulate=self.trainer.accumulate,
             deterministic=self.trainer.deterministic,
         )
-        return shared(program)
 
 
 def fitted(

@@ -26,6 +26,7 @@ from framework.train.loop import Outcome
 from framework.train.opening import alone, made, record
 from framework.train.options import Trainer
 from framework.train.setting import Setting
+from framework.train.shared import shared
 from framework.train.summary import print_summary, summarise
 from framework.train.training import train
 from framework.train.watchdog import Watchdog
@@ -91,7 +92,7 @@ def _from_start_to_end(
 
         experiment = taught(experiment, directory, mesh, console)
     checkpoints = Checkpoints(directory.checkpoints, experiment.checkpoint, warn=console.print)
-    program = experiment.program(experiment.network(), mesh)
+    program = shared(experiment.program(experiment.network(), mesh))
     clock = Clock.of_process()
     watchdog = Watchdog(experiment.trainer.hang_seconds, clock, _stacks(directory))
 

@@ -13,7 +13,7 @@ from framework.config.command import compose_words
 from framework.parallel import build_mesh
 from framework.train import assemble, run
 from framework.train.experiment import Experiment
-from framework.train.shared import forget, signature
+from framework.train.shared import forget, shared, signature
 from tests.experiments.launch import SMALL
 
 SAME = [
@@ -33,7 +33,7 @@ def experiment(*words: str) -> Experiment:
 
 def program(*words: str) -> Any:
     found = experiment(*words)
-    return found.program(found.network(), build_mesh(found.mesh))
+    return shared(found.program(found.network(), build_mesh(found.mesh)))
 
 
 @pytest.fixture(autouse=True)
