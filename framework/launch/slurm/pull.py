@@ -2,9 +2,7 @@
 
     python -m framework.launch.slurm.pull FOLDER NUMBER --tasks=1 --idle=120
 
-In FOLDER a trial is a file: in `waiting`, then in `taken/<worker>`, then in `ended`. It moves by
-being renamed, so that no two workers have it, and only the batch script's one process claims. A
-worker that is told to end leaves its trial in `taken`, and goes on with it when its job is queued
+Only the batch script's one process claims, see `claims`. A worker that is told to end leaves its trial in `taken`, and goes on with it when its job is queued
 again.
 
 A trial of one process runs in a process that lives for many trials and compiles a program once; one
@@ -12,7 +10,6 @@ of several processes is started with srun.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import signal
@@ -27,11 +24,11 @@ from typing import Any
 
 from framework.launch.evidence import saved_step
 from framework.launch.process import Process
+from framework.launch.slurm.claims import ENDED, TAKEN, WORKERS, claimed
 from framework.launch.slurm.record import said
 from framework.launch.slurm.script import ERRORS, OUTPUT, RECORD
 from framework.run import write_text
 
-WAITING, TAKEN, ENDED, WORKERS = "waiting", "taken", "ended", "workers"
 START_AGAIN = 75
 _LOOK = 1.0  # seconds between looks for a trial
 _LOG = "trial.log"
@@ -61,7 +58,7 @@ def pull(folder: Path, worker: int, tasks: int, idle: float, cpus: int | None) -
     runner: _Alone | _Several = _Alone() if tasks == 1 else _Several(tasks, cpus)
     since = time.monotonic()
     while not asked.told.is_set():
-        file = _claimed(folder, mine)
+        file = claimed(folder, mine)
         if file is None:
             if time.monotonic() - since > idle:
                 return 0
@@ -86,17 +83,6 @@ def pull(folder: Path, worker: int, tasks: int, idle: float, cpus: int | None) -
     return START_AGAIN
 
 
-def _claimed(folder: Path, mine: Path) -> Path | None:
-    """This worker's trial: the one it had, or the next that waits."""
-    had = next(iter(sorted(mine.glob("*.json"))), None)
-    if had is not None:
-        return had
-    for file in sorted((folder / WAITING).glob("*.json")):
-        with contextlib.suppress(FileNotFoundError):  # another was faster
-            return file.rename(mine / file.name)
-    return None
-
-
 def _gain(progress: Path) -> None:
     """One more entry, which the batch script counts."""
     progress.mkdir(parents=True, exist_ok=True)
@@ -117,7 +103,7 @@ class _Alone:
             self._process.ask_to_stop()
         code, text, ends = None, "", True
         try:
-            while (message := self._process.hear(_LOOK)) is None:
+            while (message := self._process.hear(_LOOK)) is None or "ended" not in message:
                 pass
             code, text = message["ended"]["code"], message["ended"]["message"]
             ends = code == START_AGAIN

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from framework.launch.place import Ended
 from framework.launch.slurm import cluster
+from framework.launch.slurm.claims import ENDED, TAKEN, WAITING, WORKERS
 from framework.launch.slurm.cluster import NotNow
 from framework.launch.slurm.options import SlurmOptions
 from framework.launch.slurm.place import START_AGAIN, sweep_name
-from framework.launch.slurm.pull import ENDED, TAKEN, WAITING, WORKERS
 from framework.launch.slurm.script import ARRAY_INDEX, Work, script
 from framework.launch.trial import Trial
 from framework.run import write_text

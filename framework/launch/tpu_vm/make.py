@@ -68,12 +68,12 @@ def _name(request: Request, options: TpuVmOptions) -> str:
 
 def _check_meshes(request: Request, order: Order) -> None:
     """Every mesh of the sweep fits the slices."""
-    from framework.config.command import compose_words
+    from framework.config.apart import compose_apart
 
     sweep = Sweep(request.directory)
     for point in sample(request):
         words = sweep.trial(request.fixed, 0, point).overrides
-        mesh: Mapping[str, Any] = compose_words(words).settings["mesh"]
+        mesh: Mapping[str, Any] = compose_apart(words).settings["mesh"]
         plain = {name: value for name, value in mesh.items() if name != "_target_"}
         check_mesh(MeshOptions(**plain), order.slice, order.slices)
         if not any(key.split(".")[0] == "mesh" for key in point):
