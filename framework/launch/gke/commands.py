@@ -41,7 +41,7 @@ class Commands:
 
     def logs(self, numbers: Sequence[int], lines: int = 100) -> Iterator[str]:
         """The end of the log of the host that failed first, else of the first."""
-        (number,) = numbers
+        number = self._rows(numbers)[0].number
         seen = self.cluster.look(self.order.sweep)
         name = trial_identity(number).name(self.order.sweep)
         pods = seen.pods_of(name)
@@ -99,7 +99,7 @@ class Commands:
 
     def fetch(self, numbers: Sequence[int]) -> Iterator[str]:
         """Brings a run directory, with its checkpoints, from the storage."""
-        (number,) = numbers
+        number = self._rows(numbers)[0].number
         run = self.sweep.trials / str(number)
         self.storage.collect(trial_identity(number).folder, run, checkpoints=True)
         yield str(run)
