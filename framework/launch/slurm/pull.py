@@ -2,8 +2,8 @@
 
     python -m framework.launch.slurm.pull FOLDER NUMBER --tasks=1 --idle=120
 
-Only the batch script's one process claims, see `claims`. A worker that is told to end leaves its trial in `taken`, and goes on with it when its job is queued
-again.
+Only the batch script's one process claims, see `claims`. A worker that is told to end leaves its
+trial in `taken`, and goes on with it when its job is queued again.
 
 A trial of one process runs in a process that lives for many trials and compiles a program once; one
 of several processes is started with srun.
