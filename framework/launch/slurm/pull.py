@@ -101,19 +101,20 @@ class _Alone:
         self._process.send({"run": {"number": 0, "words": words, "log": str(run / _LOG)}})
         if asked.told.is_set():
             self._process.ask_to_stop()
-        code, text, ends = None, "", True
+        ended: dict[str, Any] | None = None
         try:
-            while (message := self._process.hear(_LOOK)) is None or "ended" not in message:
-                pass
-            code, text = message["ended"]["code"], message["ended"]["message"]
-            ends = code == START_AGAIN
-        except EOFError:
+            ready = False
+            while not ready:
+                message = self._process.hear(_LOOK) or {}
+                ended = message.get("ended", ended)
+                ready = "ready" in message
+        except EOFError:  # it leaves by itself where it is not fit for another trial
             code = self._process.code()
-            text = f"its process ended with {code}"
-        if ends:
+            ended = ended or {"code": code, "message": f"its process ended with {code}"}
             self._process.kill()
             self._process = self._new()
-        return code, text
+        assert ended is not None
+        return ended["code"], ended["message"]
 
     def _new(self) -> Process:
         process = Process()
