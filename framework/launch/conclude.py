@@ -12,7 +12,7 @@ from framework.launch.table import Row
 
 START_AGAIN = 75
 RECORD = "sweep.json"
-_OWN = ("run.dir=", "++evaluation.final=", "++evaluation.report=")
+_OWN = ("run.dir=", "++evaluation.final=", "++evaluation.report=", "++tracker.wandb.group=")
 
 
 def conclude(

@@ -108,10 +108,12 @@ def words(
 ) -> tuple[str, ...]:
     """What composes a trial."""
     own = (as_word(key, value) for key, value in values.items())
-    given = {word.partition("=")[0] for word in fixed}
+    given = {word.partition("=")[0].lstrip("+") for word in fixed}
     rest = [f"++{as_word('evaluation.final', list(final))}", as_word("run.dir", str(run))]
     if "evaluation.report" not in given:
         rest.append("++evaluation.report=false")
+    if "tracker.wandb.group" not in given:  # W&B shows the sweep as a group
+        rest.append(f"++{as_word('tracker.wandb.group', run.parent.parent.name)}")
     return (*fixed, *own, *rest)
 
 

@@ -15,6 +15,7 @@ import yaml
 from framework.config import FolderPath, Problem
 
 SUMMARY = "summary.json"
+OVERRIDES = "overrides.yaml"
 # Where and how a run goes on, not what is trained: free to differ when a run is continued.
 _NOT_COMPARED = re.compile(
     r"(run|tracker|distributed|data_schema)\b"
@@ -163,11 +164,17 @@ class RunDirectory:
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / SUMMARY).unlink(missing_ok=True)  # a complete run that is continued is not so
         write_text(self.path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
-        write_text(self.path / "overrides.yaml", yaml.safe_dump(list(overrides)))
+        write_text(self.path / OVERRIDES, yaml.safe_dump(list(overrides)))
         self.write_json("environment.json", environment)
         self.write_json("data.json", data)
         for name, text in files.items():
             write_text(self.path / name, text)
+
+    def overrides(self) -> list[str]:
+        """The words of the command line that it was last begun with."""
+        file = self.path / OVERRIDES
+        found = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
+        return [str(word) for word in found or ()]
 
     def write_json(self, name: str, value: object) -> None:
         """Writes `value` as the file `name`, whole or not at all."""

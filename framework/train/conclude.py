@@ -19,6 +19,8 @@ from framework.train.predictor import Predictor
 from framework.train.setting import Setting
 from framework.train.state import TrainState
 
+_WATCHING = ("run.", "tracker", "evaluation", "checkpoint", "distributed", "hydra", "debug")
+
 
 def evaluate_state(setting: Setting, state: TrainState, split: str) -> Evaluation:
     """Predictions of `state` on every example of `split`, and their metrics."""
@@ -102,7 +104,9 @@ def _chosen_weights(setting: Setting, state: TrainState, step: int) -> tuple[Tra
 
 
 def _swept(setting: Setting) -> dict[str, object]:
-    """The numbers of the experiment by name, for TensorBoard's hyperparameter tab."""
+    """The numbers of the experiment by name, and what the command line gave, for TensorBoard's
+    hyperparameter tab.
+    """
     experiment = setting.experiment
     numbers: dict[str, object] = {
         "seed": experiment.seed,
@@ -113,4 +117,17 @@ def _swept(setting: Setting) -> dict[str, object]:
         for path, leaf in jax.tree_util.tree_leaves_with_path(getattr(experiment, group)):
             if isinstance(leaf, int | float):
                 numbers[group + jax.tree_util.keystr(path)] = leaf
-    return numbers
+    return {**_given(setting.directory.overrides()), **numbers}
+
+
+def _given(words: Sequence[str]) -> dict[str, object]:
+    """Keys and values of the words that say what is trained, not where and how it is watched."""
+    pairs = (word.lstrip("+").partition("=") for word in words if not word.startswith("~"))
+    return {key: _plain(value) for key, _, value in pairs if not key.startswith(_WATCHING)}
+
+
+def _plain(word: str) -> object:
+    try:
+        return float(word)
+    except ValueError:
+        return word

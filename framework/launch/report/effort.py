@@ -77,10 +77,8 @@ def _money(found: Found, seconds: float) -> list[tuple[str, str]]:
     launch = found.request.launch
     if not launch.get("slice"):
         return []
-    chips = parse(str(launch["slice"]), launch.get("machine")).chips * int(
-        launch.get("slices") or 1
-    )
-    hours, price = chips * seconds / 3600, launch.get("price")
+    each, price = parse(str(launch["slice"]), launch.get("machine")), launch.get("price")
+    hours = int(launch.get("slices") or 1) * each.chips * seconds / 3600
     if price is None:
         return [("Chips", f"{number(hours)} chip hours; launch.price=… gives the sum")]
     sum_ = f"{number(hours)} chip hours at {number(float(price))}: {hours * float(price):,.2f}"
