@@ -1,0 +1,113 @@
+"""A controller that does not answer, or refuses: Slurm's commands as scripts."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from framework.config import InvalidConfig
+from framework.launch.place import Ended
+from framework.launch.request import Request
+from framework.launch.slurm import SlurmJobs, SlurmOptions, SlurmWorkers, make_place
+from framework.launch.slurm.place import job_name
+from framework.launch.trial import Trial
+
+
+class Commands:
+    """What each of them does next."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.does("scontrol", "true")
+        self.does("scancel", f'echo "$*" >>{folder}/cancelled')
+        self.does("sbatch", "echo 7")
+
+    def does(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(f"#!/bin/bash\n{text}\n")
+        (self.folder / name).chmod(0o755)
+
+    def fails(self, name: str, said: str) -> None:
+        self.does(name, f"echo '{name}: error: {said}' >&2; exit 1")
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return Commands(folder)
+
+
+def place(tmp_path: Path) -> SlurmJobs:
+    return SlurmJobs(SlurmOptions(poll_seconds=0.01), tmp_path)
+
+
+def trial(tmp_path: Path, number: int = 0) -> Trial:
+    run = tmp_path / "sweep" / "trials" / str(number)
+    return Trial(number, {}, (f"run.dir={run}",), run)
+
+
+def test_a_job_that_was_not_taken_is_queued_later(commands: Commands, tmp_path: Path) -> None:
+    there, one = place(tmp_path), trial(tmp_path)
+    commands.fails("sbatch", "Batch job submission failed: Socket timed out on send/recv operation")
+    there.start([one])
+    assert there.free() == 0
+    assert there.wait(0.05) == []
+    commands.does("sbatch", "echo '8;cluster'")
+    name = job_name(one)
+    commands.does("scontrol", f"echo 'JobId=8 JobName={name} JobState=PENDING'")
+    assert there.wait(0.05) == []
+    assert (one.run / "slurm" / "job.id").read_text() == "8"
+
+
+def test_what_was_not_queued_when_all_is_stopped_ends_as_to_be_continued(
+    commands: Commands, tmp_path: Path
+) -> None:
+    there = place(tmp_path)
+    commands.fails("sbatch", "Job violates accounting/QOS policy (job submit limit, user's size)")
+    there.start([trial(tmp_path)])
+    there.stop(at_once=False)
+    assert there.wait(0.0) == [Ended(0, 75, "not queued yet")]
+
+
+def test_nothing_is_concluded_while_the_controller_is_away(
+    commands: Commands, tmp_path: Path
+) -> None:
+    there = place(tmp_path)
+    there.start([trial(tmp_path)])
+    commands.fails("scontrol", "Unable to contact slurm controller (connect failure)")
+    for _ in range(5):
+        assert there.wait(0.02) == []
+    commands.does("scontrol", "echo 'JobId=7 JobName=x JobState=NODE_FAIL'")
+    found = [ended for _ in range(5) for ended in there.wait(0.02)]
+    assert [(each.number, each.code) for each in found] == [(0, None)]
+    assert "job 7" in found[0].message
+
+
+def test_what_is_refused_is_a_mistake(commands: Commands, tmp_path: Path) -> None:
+    commands.fails("sbatch", "Batch job submission failed: Invalid qos specification")
+    with pytest.raises(InvalidConfig, match="Invalid qos specification"):
+        place(tmp_path).start([trial(tmp_path)])
+
+
+def request(tmp_path: Path, **launch: object) -> Request:
+    return Request("digits", tmp_path, (), (), launcher="slurm", launch=launch)
+
+
+def test_places_of_settings(commands: Commands, tmp_path: Path) -> None:
+    jobs = make_place(request(tmp_path, gpus=2, max_tries=5, retry_failed=False, setup=["a b"]))
+    assert isinstance(jobs, SlurmJobs)
+    assert (jobs.options.gpus, jobs.options.setup, jobs.max_tries) == (2, ("a b",), 5)
+    workers = make_place(request(tmp_path, workers=3))
+    assert isinstance(workers, SlurmWorkers)
+    assert workers.free() == 3
+
+
+def test_mistakes_in_settings_are_lines(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidConfig, match=r"launch\.gpu=2.*gpus"):
+        make_place(request(tmp_path, gpu=2))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InvalidConfig, match="hydra/launcher=slurm: expected a machine that has"):
+        make_place(request(tmp_path))
