@@ -6,9 +6,11 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from scripts.lifeline import lifeline
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "scancel", "srun")
 CPUS = 4  # as many as the tests' tasks want at once, whatever the machine has
@@ -139,6 +141,7 @@ def _running(command: list[str], folder: Path) -> Iterator["subprocess.Popen[byt
             stderr=out,
             start_new_session=True,
             env={**os.environ, "PATH": path},
+            preexec_fn=lifeline(),
         )
     try:
         yield process
@@ -158,9 +161,8 @@ def _is_idle(slurm: Slurm, host: str) -> bool:
         return False
 
 
-def _wait_for(what: "object", process: "subprocess.Popen[bytes]", slurm: Slurm) -> None:
+def _wait_for(what: Callable[[], bool], process: "subprocess.Popen[bytes]", slurm: Slurm) -> None:
     deadline = time.monotonic() + 60
-    assert callable(what)
     while not what():
         assert process.poll() is None, slurm.logs()
         assert time.monotonic() < deadline, slurm.logs()
