@@ -82,14 +82,13 @@ def test_a_sweep_from_the_command_to_its_results(
         "launch.queue=tpus", f"launch.image={IMAGE}", "launch.storage=gs://my-bucket",
         f"launch.seen_at={bucket}", f"launch.mount={bucket}", "launch.poll_seconds=0.2",
         "launch.price=1.2", "launch.max_cost=50", f"hydra.sweep.dir={sweep}",
-        "trainer.steps=20", "model.dense=8", "optimizer.learning_rate=0.001,-1,0.003",
+        "trainer.steps=20", "model.dense=8", "optimizer.learning_rate=0.001,0.003",
     ]  # fmt: skip
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig(tmp_path / "config", server))}
     environment |= {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "experiments.run", *words[:-1],
-             "optimizer.learning_rate=0.001,0.003"],
+            [sys.executable, "-m", "experiments.run", *words],
             cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=400,
         )  # fmt: skip
     finally:
