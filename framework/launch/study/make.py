@@ -42,9 +42,10 @@ def make_source(request: Request, table: Table) -> Callable[[], Source]:
     if problems:
         raise InvalidConfig(*problems)
 
-    def open_it() -> Source:
-        from framework.launch.study.join import join
+    # Half a second of imports, while the worker that checks the experiment does its own.
+    from framework.launch.study.join import join
 
+    def open_it() -> Source:
         joined = join(options, space, request.directory, wanted, evaluations, list(table))
         for number in joined.lost:
             table.change(number, state="failed", message=TAKEN)

@@ -9,6 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# Optuna imports these only when the storage is made, when nothing else goes on any more.
+import alembic.command
+import alembic.config
+import alembic.migration
+import alembic.script  # noqa: F401
+import optuna.storages._rdb.models  # noqa: F401
 import sqlalchemy.exc
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
