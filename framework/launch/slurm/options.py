@@ -49,19 +49,19 @@ class SlurmOptions:
 
     def __post_init__(self) -> None:
         problems = [
-            Problem(f"{KEY}.{name}", value, "one line of text", "it becomes a line of the script")
+            Problem(name, value, "one line of text", "it becomes a line of the script")
             for name in ("partition", "account", "qos", "time", "memory")
             if (value := getattr(self, name)) is not None and not _is_a_line(value)
         ]
         problems += [
-            Problem(f"{KEY}.sbatch", word, "one option in one word, as --constraint=a100")
+            Problem("sbatch", word, "one option in one word, as --constraint=a100")
             for word in self.sbatch
             if not (word.startswith("-") and _is_a_line(word))
         ]
         if self.tasks_per_trial % self.nodes:
-            expected = f"a multiple of {KEY}.nodes={self.nodes}"
+            expected = f"a multiple of nodes={self.nodes}"
             hint = "each node runs as many of a trial's processes"
-            problems.append(Problem(f"{KEY}.tasks_per_trial", self.tasks_per_trial, expected, hint))
+            problems.append(Problem("tasks_per_trial", self.tasks_per_trial, expected, hint))
         if problems:
             raise InvalidConfig(*problems)
 

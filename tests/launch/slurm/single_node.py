@@ -41,7 +41,11 @@ ReturnToService=2
 KillWait=15
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
-PartitionName=test Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PartitionName=test Nodes={host} Default=YES PriorityTier=1 GraceTime=30 State=UP
+PartitionName=first Nodes={host} PriorityTier=9 PreemptMode=OFF State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SlurmctldParameters=preempt_send_user_signal
 AuthInfo=socket={folder}/munge/socket,cred_expire=5
 SchedulerParameters=bf_interval=2,sched_interval=2
 """
@@ -71,8 +75,9 @@ class Slurm:
         return done.stdout
 
     def logs(self) -> str:
-        """The ends of the daemons' logs, for a test that fails."""
-        return "\n".join(file.read_text()[-3000:] for file in self.folder.glob("*.log"))
+        """The ends of what the daemons said, for a test that fails."""
+        files = (*self.folder.glob("*.out"), *self.folder.glob("*.log"))
+        return "\n".join(file.read_text()[-3000:] for file in files)
 
 
 def why_not() -> str | None:

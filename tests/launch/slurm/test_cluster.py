@@ -108,6 +108,8 @@ def test_mistakes_in_settings_are_lines(
 ) -> None:
     with pytest.raises(InvalidConfig, match=r"launch\.gpu=2.*gpus"):
         make_place(request(tmp_path, gpu=2))
+    with pytest.raises(InvalidConfig, match=r"^launch\.tasks_per_trial=3: expected a multiple"):
+        make_place(request(tmp_path, nodes=2, tasks_per_trial=3))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InvalidConfig, match="hydra/launcher=slurm: expected a machine that has"):
         make_place(request(tmp_path))

@@ -47,10 +47,10 @@ def test_of_an_array_each_job_has_its_own_folder() -> None:
 @pytest.mark.parametrize(
     ("wrong", "key"),
     [
-        ({"partition": "a\nb"}, "launch.partition"),
-        ({"time": ""}, "launch.time"),
-        ({"sbatch": ("constraint",)}, "launch.sbatch"),
-        ({"nodes": 3, "tasks_per_trial": 4}, "launch.tasks_per_trial"),
+        ({"partition": "a\nb"}, "partition"),
+        ({"time": ""}, "time"),
+        ({"sbatch": ("constraint",)}, "sbatch"),
+        ({"nodes": 3, "tasks_per_trial": 4}, "tasks_per_trial"),
     ],
 )
 def test_what_cannot_be_in_a_script_is_a_mistake(wrong: dict[str, object], key: str) -> None:
