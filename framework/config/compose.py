@@ -44,7 +44,7 @@ def compose_plain(
     folders = (configs, extra) if extra is not None else (configs,)
     values = [word for word in words if _is_value(word, folders)]
     search = [f"hydra.searchpath=[file://{extra.resolve()}]"] if extra is not None else []
-    choices = tuple([*search, *(word for word in words if word not in values)])
+    choices = (*search, *(word for word in words if word not in values))
     try:
         config = copy.deepcopy(_composed(choices, configs, name))
         for value in map(OverridesParser.create().parse_override, values):

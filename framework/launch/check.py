@@ -1,5 +1,6 @@
 """A whole sweep is checked before its first trial starts."""
 
+import contextlib
 from typing import Any
 
 from framework.config.problem import InvalidConfig, Problem
@@ -8,8 +9,8 @@ from framework.launch.places import Opened
 from framework.launch.request import Request
 from framework.launch.sweep import Sweep, words
 
-MOST = 64  # values of a key that are tried
-_SECONDS = 1.0
+MOST = 24  # values that are tried; more of a list are checked when their trials start
+TRIES = 3
 
 
 def check(request: Request, sweep: Sweep, opened: Opened) -> tuple[str, ...]:
@@ -26,27 +27,34 @@ def check(request: Request, sweep: Sweep, opened: Opened) -> tuple[str, ...]:
         "alone": opened.local,
         "packed": opened.local and request.launch.get("packed") is True,
     }
-    opened.process.send({"check": asked})
-    while True:
-        answer = opened.process.hear(_SECONDS)
-        if answer is not None and "checked" in answer:
-            break
-    found: dict[str, Any] = answer["checked"]
+    found = _answer(opened, asked)
     if found["problems"]:
         raise InvalidConfig(*(Problem(**one) for one in found["problems"]))
     return tuple(found["metrics"])
 
 
+def _answer(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
+    """What the process found, or another one where it was killed."""
+    for _ in range(TRIES):
+        with contextlib.suppress(EOFError):
+            found: dict[str, Any] = opened.ask({"check": asked})["checked"]
+            return found
+    raise RuntimeError(f"the process that checks the sweep was ended {TRIES} times")
+
+
 def sample(request: Request) -> list[dict[str, Any]]:
     """Points of the space with every value of every key in them, or many."""
-    values = {one.key: _ends(one) for one in request.space}
+    most = max(2, MOST // max(len(request.space), 1))
+    values = {one.key: _tried(one, most) for one in request.space}
     base = {key: several[0] for key, several in values.items()}
     return [base] + [
         {**base, key: value} for key, several in values.items() for value in several[1:]
     ]
 
 
-def _ends(one: Dimension) -> list[Any]:
-    if one.kind != "interval":
-        return list(one.values[: MOST // 2] + one.values[MOST // 2 :][-MOST // 2 :])
-    return [one.start, one.stop]
+def _tried(one: Dimension, most: int) -> list[Any]:
+    """All values, or as many from both ends."""
+    if one.kind == "interval":
+        return [one.start, one.stop]
+    values = list(one.values)
+    return values if len(values) <= most else values[: most - most // 2] + values[-(most // 2) :]

@@ -2,7 +2,7 @@
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +11,6 @@ from framework.launch.devices import here, shares
 from framework.launch.packing import packing
 from framework.launch.place import Place
 from framework.launch.pool import Pool, end_early, new_process
-from framework.launch.process import Process
 from framework.launch.request import Request
 
 # Other places than this machine, imported when they are asked for: a function `make_place` of a
@@ -28,12 +27,13 @@ class Opened:
     """A place, and a process that checks a sweep before it starts.
 
     Attributes:
+        ask: that process a question, and its answer; it raises EOFError where it was killed.
         local: trials run in this process and its like, with the devices that it finds.
         unpack: from now on each trial has its own program.
     """
 
     place: Place
-    process: Process
+    ask: Callable[[Mapping[str, Any]], dict[str, Any]]
     local: bool
     unpack: Callable[[], None] = lambda: None
 
@@ -54,7 +54,7 @@ def open_place(request: Request) -> Iterator[Opened]:
                 workers = 1  # whose program divides its rows among the devices
             pool = Pool(shares(found, workers), packed)
             try:
-                yield Opened(pool, pool.first, local=True, unpack=pool.unpack)
+                yield Opened(pool, pool.ask, local=True, unpack=pool.unpack)
             finally:
                 pool.close()
             return
@@ -65,14 +65,18 @@ def open_place(request: Request) -> Iterator[Opened]:
             raise InvalidConfig(Problem("hydra/launcher", request.launcher, expected, hint))
         make: Callable[[Request], Place]
         make = importlib.import_module(OTHERS[request.launcher]).make_place
-        place, process = make(request), new_process()
-        process.send({"devices": {"environment": {"JAX_PLATFORMS": "cpu"}, "cores": []}})
-        try:
-            yield Opened(place, process, local=False)
-        finally:
-            process.kill()
+        yield Opened(make(request), _ask_without_devices, local=False)
     finally:
         end_early()
+
+
+def _ask_without_devices(message: Mapping[str, Any]) -> dict[str, Any]:
+    process = new_process()
+    try:
+        process.send({"devices": {"environment": {"JAX_PLATFORMS": "cpu"}, "cores": []}})
+        return process.ask(message)
+    finally:
+        process.kill()
 
 
 def _workers(request: Request) -> int | Literal["auto"]:

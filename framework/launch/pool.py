@@ -66,15 +66,17 @@ class Pool:
         for worker in self._workers:
             _equip(worker)
 
-    @property
-    def first(self) -> Process:
-        """One of the processes, to check a sweep before it starts."""
-        return self._workers[0].process
+    def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Asks a process, before it has trials, and gives its answer.
 
-    @property
-    def processes(self) -> list[int]:
-        """Their ids."""
-        return [worker.process.pid for worker in self._workers]
+        Raises:
+            EOFError: it was killed; another one has its place.
+        """
+        try:
+            return self._workers[0].process.ask(message)
+        except EOFError:
+            self._replaced(self._workers[0])
+            raise
 
     def unpack(self) -> None:
         """From now on each trial has its own program."""

@@ -15,6 +15,7 @@ from typing import Any
 
 MODULE = "experiments.trial_worker"
 _END_SECONDS = 5.0
+_LOOK_SECONDS = 60.0
 
 
 class Process:
@@ -67,10 +68,16 @@ class Process:
         found: dict[str, Any] = json.loads(line)
         return found
 
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._child.pid
+    def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Sends a message and waits for its answer.
+
+        Raises:
+            EOFError: the worker has ended.
+        """
+        self.send(message)
+        while (answer := self.hear(_LOOK_SECONDS)) is None:
+            pass
+        return answer
 
     def ask_to_stop(self) -> None:
         """SIGTERM: a trial under way saves and ends."""

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from framework.config import InvalidConfig, Problem
 from framework.config.command import CONFIGS, Composed, _literal, command, report
+from framework.config.multirun import Multirun
 
 Act = Callable[[Any, Composed], int]
 
@@ -41,6 +42,10 @@ def test_it_acts_on_what_was_composed(call: Any) -> None:
     assert "hydra" not in composed.settings
 
 
+# Hydra's own sweeper and launcher, as for a command that has no sweeps of its own.
+HYDRA = ("hydra/sweeper=basic", "hydra/launcher=basic")
+
+
 @pytest.mark.parametrize("code", [0, 1, 75])
 def test_its_exit_code_is_that_of_the_act(code: int, call: Any) -> None:
     assert call(act=lambda prepared, composed: code)[0] == code
@@ -50,12 +55,41 @@ def test_a_sweep_has_the_highest_exit_code_and_a_directory_each(call: Any, tmp_p
     def act(prepared: Any, composed: Composed) -> int:
         return 75 if composed.settings["seed"] == 1 else 0
 
-    code, seen = call("--multirun", "seed=1,2", "hydra.sweep.dir=sweep", act=act)
+    code, seen = call("--multirun", "seed=1,2", "hydra.sweep.dir=sweep", *HYDRA, act=act)
     assert code == 75
     assert [one.settings["seed"] for one in seen] == [1, 2]
     assert [one.sweep_directory for one in seen] == [
         tmp_path / "sweep" / "trials" / "0", tmp_path / "sweep" / "trials" / "1",
     ]  # fmt: skip
+
+
+def test_a_command_without_sweeps_of_its_own_says_so(
+    call: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("--multirun", "seed=1,2") == (2, [])
+    assert "hydra/sweeper=grid: expected hydra/sweeper=basic" in capsys.readouterr().err
+
+
+def test_a_sweep_is_handed_on_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Multirun] = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own").mkdir()
+    words = ["seed=1,2", "trainer.steps=5", "launch.workers=2", "sweep.confirm=3", "-m",
+             "--config-dir", "own", "hydra.sweep.dir=here"]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["command", *words])
+    code = command(
+        lambda composed: None, lambda *_: 0, sweep=lambda multirun: seen.append(multirun) or 75
+    )
+    assert code == 75
+    (found,) = seen
+    assert found.fixed == (f"--config-dir={tmp_path}/own", "trainer.steps=5")
+    assert [(one.key, one.kind, one.values) for one in found.space] == [("seed", "list", (1, 2))]
+    assert (found.sweeper, found.launcher) == ("grid", "local")
+    assert found.launch["workers"] == 2
+    assert found.sweep["confirm"] == 3
+    assert found.settings["trainer"]["steps"] == 5
+    assert not {"launch", "sweep", "hydra"} & set(found.settings)
+    assert found.directory == tmp_path / "here"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +101,7 @@ def test_a_sweep_has_the_highest_exit_code_and_a_directory_each(call: Any, tmp_p
     ],
 )
 def test_flags_may_stand_anywhere(words: tuple[str, ...], call: Any) -> None:
-    code, seen = call(*words)
+    code, seen = call(*words, *HYDRA)
     assert code == 0
     assert [one.settings["model"]["_target_"] for one in seen] == ["framework.models.MLP"] * 2
 
@@ -115,7 +149,7 @@ def test_an_error_of_our_own_keeps_its_traceback(call: Any) -> None:
     with pytest.raises(ValueError, match="a bug"):
         call(act=act)
     with pytest.raises(ValueError, match="a bug"):
-        call("--multirun", "seed=1,2", act=act)
+        call("--multirun", "seed=1,2", *HYDRA, act=act)
 
 
 def test_ctrl_c_is_no_traceback(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
