@@ -124,6 +124,7 @@ class JobSets:
             except ClusterError:
                 time.sleep(pause)
             self._changed.set()
+            time.sleep(min(pause, _SOON))  # many things change at once
 
     def _due(self) -> bool:
         pause = _SOON if self._stopping else self.order.options.poll_seconds

@@ -68,7 +68,8 @@ class Storage:
             found = self.files.find(root) if self.files.exists(root) else []
             names = {posixpath.relpath(path, root): path for path in found}
             stays = () if checkpoints else _STAYS
-            kept = [name for name in names if name.split("/")[0] not in stays]
+            hidden = [name for name in names if Path(name).name.startswith(".")]  # locks
+            kept = [n for n in names if n.split("/")[0] not in stays and n not in hidden]
             for name in sorted(kept, key=lambda name: name == _LAST):
                 self._bring(names[name], run / name)
 
@@ -130,8 +131,6 @@ def open_storage(options: GkeOptions, sweep: str) -> Storage:
 def _told() -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise
     except Exception as error:  # each file system has errors of its own
         line = next(iter(str(error).splitlines()), type(error).__name__)
         raise StorageError(f"the storage cannot be reached: {line}") from error
