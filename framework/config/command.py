@@ -100,13 +100,13 @@ def command(
 def compose_words(
     words: Sequence[str],
     name: str = "config",
-    check: Callable[[dict[str, Any]], Any] = lambda settings: None,
+    check: Callable[[dict[str, Any]], Any] = bool,
 ) -> Composed:
     """The settings of a single run that these words compose, whatever they say of sweeps.
 
     Args:
         check: looks for further mistakes in what is composed of the words that are right, where
-            some are wrong.
+            some are wrong; by default nothing does.
 
     Raises:
         InvalidConfig: what is wrong with the words.

@@ -1,5 +1,6 @@
 """What a sweeper plugin of Hydra's was asked for, as plain data for the command."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ class Multirun:
         sweeper, launcher: the choices of `hydra/sweeper` and `hydra/launcher`.
         own: the settings of the sweeper.
         sweep, launch: the settings under these keys.
+        by_file: a config file asked for it, with `hydra.mode`, and not the command line.
     """
 
     settings: Mapping[str, Any]
@@ -33,6 +35,7 @@ class Multirun:
     launcher: str
     sweep: Mapping[str, Any]
     launch: Mapping[str, Any]
+    by_file: bool = False
 
 
 def sweep(plugin: Any, arguments: list[str]) -> Any:
@@ -57,6 +60,7 @@ def sweep(plugin: Any, arguments: list[str]) -> Any:
             own=plugin.settings,
             launcher=str(own.runtime.choices["hydra/launcher"]),
             sweep=_plain(apart["sweep"]),
+            by_file=not {"-m", "--multirun"} & set(sys.argv),
             launch={**_plain(apart["launch"]), **_launcher(own.launcher)},
         )
     )

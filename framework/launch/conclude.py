@@ -58,4 +58,6 @@ def repeat(request: Request, sweep: Sweep, row: Row) -> str:
     """The command that trains a trial's experiment by itself, with all that a run does."""
     words = sweep.trial(request.fixed, row.number, row.values).overrides
     kept = [word for word in words if not word.startswith(_OWN)]
+    if request.by_file:
+        kept.append("hydra.mode=RUN")
     return f"python -m experiments.run {shlex.join(kept)}"

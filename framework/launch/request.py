@@ -24,6 +24,7 @@ class Request:
         launcher: its name; `launch` are its settings.
         sweep: `metric`, `direction`, `confirm`.
         settings: of the experiment without the swept keys, plain.
+        by_file: one of the words is a config file that makes a sweep by itself.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Request:
     launch: Mapping[str, Any] = field(default_factory=dict)
     sweep: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    by_file: bool = False
 
     @classmethod
     def of(cls, multirun: "Multirun") -> "Request":
@@ -51,4 +53,5 @@ class Request:
             launch=multirun.launch,
             sweep=multirun.sweep,
             settings=multirun.settings,
+            by_file=multirun.by_file,
         )

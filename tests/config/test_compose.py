@@ -4,9 +4,11 @@ from pathlib import Path
 import hydra
 import pytest
 from hydra.errors import HydraException
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from framework.config.command import CONFIGS
-from framework.config.compose import compose_once
+from framework.config.compose import compose_once, compose_plain
 from framework.config.diagnose import as_plain
 
 WORDS = ["model=mlp", "trainer.steps=40", "optimizer.learning_rate=3e-4", "run.dir=somewhere"]
@@ -46,3 +48,25 @@ def test_so_is_a_config_that_asks_for_it(own: str, tmp_path: Path) -> None:
 def test_mistakes_raise_what_hydra_raises(word: str) -> None:
     with pytest.raises(HydraException):
         compose_once([word], CONFIGS, "config")
+
+
+MORE = [
+    "optimizer=sgd", "~debug", "data.augmentations=[]", "++trainer.own=1",
+    "+optimizer.rule.own={a: 1}",
+    "checkpoint.metric=null", "name=${data._target_}", "mesh.rules={batch: data}", "seed=3",
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=15)
+@given(words=st.lists(st.sampled_from([*WORDS, *MORE]), max_size=5, unique=True))
+def test_values_laid_over_what_is_composed_are_what_hydra_composes(words: list[str]) -> None:
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        expected = as_plain(hydra.compose("config", words))
+    assert as_plain(compose_plain(words, CONFIGS, "config")) == expected
+
+
+def test_nothing_of_one_composition_is_left_in_the_next() -> None:
+    first = as_plain(compose_plain(["seed=5", "model.widths=[1]", "model=mlp"], CONFIGS, "config"))
+    second = as_plain(compose_plain(["model=mlp"], CONFIGS, "config"))
+    assert (first["seed"], second["seed"]) == (5, 0)
+    assert (first["model"]["widths"], second["model"]["widths"]) == ([1], [256, 256])
