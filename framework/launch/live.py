@@ -136,13 +136,15 @@ def drawn(observer: Observer) -> Iterator[None]:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """A curve of one line's height: its last values, from their lowest to their highest."""
-    last = [v for v in values if math.isfinite(v)][-CURVE:]
-    if not last:
+    """A curve of one line's height, from its lowest value to its highest; a long one is thinned."""
+    known = [v for v in values if math.isfinite(v)]
+    if not known:
         return ""
-    low, high = min(last), max(last)
+    shown = min(len(known), CURVE)
+    kept = [known[(n + 1) * len(known) // shown - 1] for n in range(shown)]
+    low, high = min(kept), max(kept)
     scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
-    return "".join(BLOCKS[round((v - low) * scale)] for v in last)
+    return "".join(BLOCKS[round((v - low) * scale)] for v in kept)
 
 
 def last_step(log: Path) -> int:

@@ -197,9 +197,9 @@ def chromium():
     return found
 
 
-def looked_at(chromium, text, folder, width, dark):
+def looked_at(chromium, text, folder, width, dark, probe=PROBE):
     """What a browser of that width and scheme makes of the page; (findings, its console)."""
-    probed = text.replace("<head>", f"<head>{POLICY}{PROBE}", 1)
+    probed = text.replace("<head>", f"<head>{POLICY}{probe}", 1)
     (folder / "page.html").write_text(probed, encoding="utf-8")
     (folder / "frame.html").write_text(FRAME.format(width=width))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:

@@ -25,6 +25,7 @@ class Axis:
         title: what people call it.
         names: of the values that have no order, as they are shown; empty for numbers.
         percent: the numbers are shares.
+        whole: there are none between them.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Axis:
     log: bool = False
     names: tuple[str, ...] = ()
     percent: bool = False
+    whole: bool = False
 
     def number(self, value: Any) -> float:
         """Where a value is, in the axis's own units; NaN where it has no place."""
@@ -60,8 +62,10 @@ class Axis:
             return [(float(n), name) for n, name in enumerate(self.names)]
         from matplotlib.ticker import LogLocator, MaxNLocator
 
-        locator = LogLocator(numticks=TICKS + 1) if self.log else MaxNLocator(TICKS)
-        slack = 1e-9 * (abs(self.low) + abs(self.high))
+        locator = LogLocator(numticks=TICKS + 1) if self.log else MaxNLocator(
+            TICKS, integer=self.whole
+        )  # fmt: skip
+        slack = 1e-9 * (self.low if self.log else self.high - self.low)
         found = [float(v) for v in locator.tick_values(self.low, self.high)]
         inside = [v for v in found if self.low - slack <= v <= self.high + slack]
         several = inside if len(inside) > 1 else sorted({self.low, self.high})
@@ -88,7 +92,8 @@ def axis(key: str, space: Mapping[str, Any], tried: Sequence[Mapping[str, Any]])
         return Axis(key, title, 0.0, float(max(len(names) - 1, 0)), names=names or ("",))
     low, high = float(min(numbers)), float(max(numbers))
     wide = bool(listed) and low > 0 and high / low >= WIDE
-    return Axis(key, title, low, high, low > 0 and (wide or bool(_LOG.search(written))))
+    log = low > 0 and (wide or bool(_LOG.search(written)))
+    return Axis(key, title, low, high, log, whole=all(isinstance(v, int) for v in numbers))
 
 
 def told_apart(axes: Sequence[Axis]) -> list[Axis]:

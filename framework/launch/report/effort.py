@@ -42,7 +42,9 @@ def effort_of(found: Found) -> Effort:
     folders += [found.sweep.path / "confirm" / str(r.values["seed"]) for r in found.confirmations]
     for run in folders:
         attempts = read_attempts(run)
-        recorded += bool(attempts)
+        if not attempts:
+            continue
+        recorded += 1
         seconds = goodput(attempts).seconds
         compiled += seconds.get("compile", 0.0) > _COMPILED
         for name, value in seconds.items():

@@ -9,6 +9,7 @@ import numpy as np
 from framework.evaluation.canvas import ACCENT, INK, MUTED, RULE, WARM, dress, new_figure
 from framework.launch.objective import Objective
 from framework.launch.report.axis import Axis
+from framework.launch.report.story import bounds
 from framework.launch.table import Row
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def front(
     rows: Sequence[Row], wanted: Sequence[Objective], axes_of: Sequence[Axis], best: Sequence[Row]
 ) -> "Figure":
     """The first two results of each trial; the line goes along what none is better than."""
-    figure = new_figure(460, 320)
+    figure = new_figure(400, 290)
     axes = figure.subplots()
     (first, second), (x, y) = wanted[:2], axes_of[:2]
     done = [row for row in rows if row.state == "done"]
@@ -127,8 +128,9 @@ def luck(confirmed: Mapping[str, Any], axis: Axis) -> "Figure":
     known = [v for v in found["by_seed"].values() if v is not None and math.isfinite(v)]
     axes.plot([confirmed["chosen"]], [1], color=ACCENT, marker="o", markersize=8)
     axes.plot(known, np.zeros(len(known)), color=MUTED, marker="o", markersize=5, linestyle="")
-    if found["low"] is not None:
-        axes.hlines(0, found["low"], found["high"], color=WARM, linewidth=2)
+    low, high = bounds(axis.key, found)
+    if low is not None and high is not None:
+        axes.hlines(0, low, high, color=WARM, linewidth=2)
     axes.plot([found["mean"]], [0], color=WARM, marker="|", markersize=16, markeredgewidth=2.5)
     axes.axvline(confirmed["chosen"], color=RULE, linewidth=1, linestyle=(0, (4, 3)), zorder=0)
     dress(axes, x=axis.title.lower(), grid="x")
@@ -169,5 +171,5 @@ def _scaled(axes: "Axes", which: Literal["x", "y"], axis: Axis) -> None:
         side.set_minor_formatter(NullFormatter())
         side.set_ticks([value for value, _ in axis.ticks()])
     else:
-        axes.locator_params(axis=which, nbins=5)
+        axes.locator_params(axis=which, nbins=5, integer=axis.whole)
     side.set_major_formatter(lambda value, _: axis.shown(value))

@@ -2,7 +2,7 @@
 
 import math
 
-from framework.evaluation.formats import share
+from framework.evaluation.formats import share, title
 from framework.evaluation.sections.pieces import Cell, Row, Table
 from framework.launch.objective import Objective
 from framework.launch.report.axis import Axis, text
@@ -34,7 +34,9 @@ def importance(found: Found, one: Objective) -> Table | None:
         f"By fANOVA over {len(done)} trials: what share of the result's variance a key explains "
         "by itself. Of few trials it is a hint."
     )
-    return Table(f"What matters for {one.metric}", ["Key", "Share"], rows, caption, shown=30)
+    return Table(
+        f"What matters for {title(one.metric).lower()}", ["Key", "Share"], rows, caption, shown=30
+    )
 
 
 def _parameter(axis: Axis) -> Parameter:

@@ -1,6 +1,5 @@
 """The page of a sweep: one file that needs nothing but a browser."""
 
-import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ import yaml
 
 from framework.evaluation.canvas import as_svg
 from framework.evaluation.page import pages
-from framework.evaluation.sections.pieces import Drawing, identifier
+from framework.evaluation.sections.pieces import Drawing, Table, identifier
 from framework.launch.conclude import repeat
 from framework.launch.report import figures
 from framework.launch.report.axis import Axis, result_axis
@@ -51,7 +50,7 @@ def _contents(found: Found) -> dict[str, Any]:
     results = [result_axis(one.metric, [one.of(row) for row in found.rows]) for one in found.wanted]
     effort, confirmed = effort_of(found), found.confirmed
     several = bool(confirmed) and confirmed["validation"]["mean"] is not None
-    table = lines(found)
+    table, (importances, missing) = lines(found), _importances(found)
     return {
         "name": found.request.name,
         "directory": found.sweep.path.name,
@@ -64,8 +63,8 @@ def _contents(found: Found) -> dict[str, Any]:
         "lines": table,
         "shown": LINES,
         "keys": _keys(found, results),
-        "importances": _importances(found),
-        "importance_needs": "" if importlib.util.find_spec("optuna") else NEEDS,
+        "importances": importances,
+        "importance_needs": missing,
         "luck": luck(confirmed) if confirmed else [],
         "luck_figure": _drawn(
             figures.luck(confirmed, results[0]), "luck", "The chosen trial and its confirmations",
@@ -157,12 +156,13 @@ def _keys(found: Found, results: Sequence[Axis]) -> list[Drawing]:
     ]
 
 
-def _importances(found: Found) -> list[Any]:
+def _importances(found: Found) -> tuple[list[Table], str]:
+    """A table for each result; or what is missing to make one."""
     try:
         several = [importance(found, one) for one in found.wanted]
-    except ImportError:  # said on the page
-        return []
-    return [one for one in several if one is not None]
+    except ImportError:
+        return [], NEEDS
+    return [one for one in several if one is not None], ""
 
 
 def _again(found: Found) -> str:

@@ -30,10 +30,7 @@ def headline(found: Found) -> list[str]:
             return ["Every trial failed." if failed > 1 else "The trial failed."]
         return ["No trial has come to a result yet."]
     if len(found.wanted) > 1:
-        named = " and ".join(formats.title(one.metric).lower() for one in found.wanted)
-        several = formats.some(len(found.best), "trial")
-        verb = "is" if len(found.best) == 1 else "are"
-        return [f"{several} {verb} not beaten in {named} at once."]
+        return _of_front(found)
     row, one = found.best[0], found.wanted[0]
     said = [
         f"Trial {row.number} is best: validation {formats.title(one.metric).lower()} "
@@ -42,6 +39,15 @@ def headline(found: Found) -> list[str]:
     if row.values:
         said.append(f"It has {values_of(row)}.")
     return said
+
+
+def _of_front(found: Found) -> list[str]:
+    named = " and ".join(formats.title(one.metric).lower() for one in found.wanted)
+    if len(found.best) == 1:
+        (row,) = found.best
+        return [f"Trial {row.number} is best in {named} at once.", f"It has {values_of(row)}."]
+    first = f"{formats.some(len(found.best), 'trial')} are not beaten in {named} at once."
+    return [first, "Which of them is wanted is for you to say: more of one costs some of another."]
 
 
 def values_of(row: Row) -> str:
@@ -133,9 +139,17 @@ def _difference(metric: str, size: float) -> str:
 
 
 def _mean(metric: str, estimate: Mapping[str, Any]) -> str:
-    ends = formats.span(metric, estimate["low"], estimate["high"])
+    ends = formats.span(metric, *bounds(metric, estimate))
     mean = _value(metric, estimate["mean"])
     return f"{mean} on average (95% interval {ends})" if ends else mean
+
+
+def bounds(metric: str, estimate: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Ends of an interval; those of a share are shares too."""
+    low, high = estimate["low"], estimate["high"]
+    if low is None or high is None or not formats.is_share(metric):
+        return low, high
+    return max(low, 0.0), min(high, 1.0)
 
 
 def _value(metric: str, found: float) -> str:
