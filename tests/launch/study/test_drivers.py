@@ -186,6 +186,12 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield address
 
 
+def ended(path: Path) -> int:
+    """Trials that a driver has brought to their end; the last of them perhaps untold."""
+    file = path / "done.txt"
+    return len(file.read_text().split()) if file.exists() else 0
+
+
 @pytest.mark.long
 def test_two_drivers_of_which_one_is_killed(storage: str, tmp_path: Path) -> None:
     """Together from an empty storage; one dies, and the other finishes what it had begun."""
@@ -194,7 +200,7 @@ def test_two_drivers_of_which_one_is_killed(storage: str, tmp_path: Path) -> Non
         assert process.stdout is not None
         assert process.stdout.readline() == "joined\n"
     deadline = time.monotonic() + 60
-    while not all((tmp_path / name / "done.txt").exists() for name in "ab"):
+    while min(ended(tmp_path / name) for name in "ab") < 3:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     processes[0].kill()
