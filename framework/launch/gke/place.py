@@ -188,6 +188,9 @@ class JobSets:
             return None
         if self._stopping:
             return self._over(each, AGAIN, "not submitted yet")
+        if self.storage.complete(each.folder):  # its JobSet was kept for `keep_seconds` only
+            self.storage.collect(each.folder, each.trial.run)
+            return self._over(each, 0, "", now)
         self.fits(each.trial.overrides)
         manifest = of_trial(self.order, each.trial)
         check(manifest)

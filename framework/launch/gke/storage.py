@@ -5,6 +5,7 @@ here; what it asks of a run that is under way is taken there.
 """
 
 import contextlib
+import json
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -45,6 +46,11 @@ class Storage:
             found = self.files.glob(f"{self._run(trial)}/checkpoints/*/manifest.json")
         steps = [posixpath.basename(posixpath.dirname(path)) for path in found]
         return max((int(step) for step in steps if step.isdecimal()), default=0)
+
+    def complete(self, trial: str) -> bool:
+        """Whether a trial's run has come to its end."""
+        text = self.read(f"{trial}/{_LAST}")
+        return text is not None and bool(json.loads(text).get("complete"))
 
     def follow(self, trial: str, run: Path) -> None:
         """Brings what a trial that runs has logged, and takes what it is asked."""

@@ -164,7 +164,11 @@ class Workers:
         return {}
 
     def _give(self, worker: int, trial: Trial) -> str | None:
-        """The token of the try; None where its program does not fit."""
+        """The token of the try; None where its program does not fit, or it is complete."""
+        if self.storage.complete(identity(trial).folder):
+            self.storage.collect(identity(trial).folder, trial.run)
+            self._ended.append(Ended(trial.number, 0, "", device_of(self.order)))
+            return None
         try:
             self.fits(trial.overrides)
         except InvalidConfig as error:

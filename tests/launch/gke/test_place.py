@@ -259,6 +259,20 @@ def test_a_failure_that_no_driver_heard_of_is_told_and_one_that_was_is_not_told_
     assert the_end(third).code == 0
 
 
+def test_a_complete_run_is_not_submitted_again(
+    new_place: Callable[..., JobSets], fake: FakeCluster, bucket: Path, here: Path
+) -> None:
+    """The driver was away for longer than the finished JobSet was kept."""
+    write(bucket, 0, "summary.json", {"complete": True})
+    write(bucket, 1, "summary.json", {"complete": False, "stopped": "pruned"})
+    place = new_place()
+    place.start([trial(0, here), trial(1, here)])
+    ended = the_end(place)
+    assert (ended.number, ended.code) == (0, 0)
+    assert (here / "trials/0/summary.json").exists()
+    until(place, lambda: fake.created == [name(1)])
+
+
 def test_stopping_takes_everything_back(
     new_place: Callable[..., JobSets], fake: FakeCluster, here: Path
 ) -> None:

@@ -188,6 +188,19 @@ def test_a_worker_that_dies_takes_one_try_with_it(
     assert place.free() == 1
 
 
+def test_a_complete_run_is_not_given_out(
+    place: Workers, fake: FakeCluster, bucket: Path, tmp_path: Path
+) -> None:
+    run = bucket / SWEEP / "trials/0"
+    run.mkdir(parents=True)
+    (run / "summary.json").write_text('{"complete": true}')
+    place.start([trial(0, tmp_path / "sweep")])
+    assert the_end(place).code == 0
+    assert (tmp_path / "sweep/trials/0/summary.json").exists()
+    assert fake.created == []
+    assert place.free() == 2
+
+
 def test_the_next_driver_takes_over_what_workers_have(
     place: Workers, cluster: KubernetesCluster, fake: FakeCluster, bucket: Path, tmp_path: Path
 ) -> None:
