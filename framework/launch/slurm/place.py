@@ -18,6 +18,7 @@ from framework.launch.trial import Trial
 
 JOB, SCRIPT = "job.id", "job.sh"
 START_AGAIN = 75
+CANCELLED = 130  # by a person: not to be started again
 _LOOK = 0.5  # seconds between looks at files
 _SOON = 1.0  # seconds between questions while all is being stopped
 # So often in a row the controller says that a job is over before its files are given up: on a
@@ -29,6 +30,7 @@ _GONE = 2
 class _Running:
     trial: Trial
     job: str
+    state: str = ""
     gone: int = 0
 
 
@@ -132,9 +134,11 @@ class SlurmJobs:
         self._asked = time.monotonic()
         self._submit()
         found = self._jobs()
-        alive = {job.id for job in found if job.alive}
+        known = {job.id: job for job in found}
         for each in self._running.values():
-            each.gone = 0 if each.job in alive else each.gone + 1
+            job = known.get(each.job)
+            each.state = job.state if job is not None else each.state
+            each.gone = 0 if job is not None and job.alive else each.gone + 1
         if self._stopping:
             cluster.stop(self._mine(found), at_once=False)
 
@@ -151,7 +155,9 @@ class SlurmJobs:
             if final or each.gone >= (1 if found else _GONE):
                 said = f"Slurm's job {each.job} ended without a word, see {folder}"
                 known = record.ended(number, folder, each.job, said)
-                if known.code is None and self._stopping:  # taken back before it had begun
+                if not final and each.state == "CANCELLED" and not self._stopping:
+                    known = replace(known, code=CANCELLED, message="cancelled in Slurm")
+                elif known.code is None and self._stopping:
                     known = replace(known, code=START_AGAIN, message="taken back")
                 ended.append(known)
                 del self._running[number]

@@ -78,7 +78,8 @@ def test_nothing_is_concluded_while_the_controller_is_away(
     commands.fails("scontrol", "Unable to contact slurm controller (connect failure)")
     for _ in range(5):
         assert there.wait(0.02) == []
-    commands.does("scontrol", "echo 'JobId=7 JobName=x JobState=NODE_FAIL'")
+    name = job_name(trial(tmp_path))
+    commands.does("scontrol", f"echo 'JobId=7 JobName={name} JobState=NODE_FAIL'")
     found = [ended for _ in range(5) for ended in there.wait(0.02)]
     assert [(each.number, each.code) for each in found] == [(0, None)]
     assert "job 7" in found[0].message

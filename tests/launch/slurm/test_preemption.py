@@ -1,4 +1,4 @@
-"""Slurm's own warnings: of a job's time that runs out, and of a job that takes its place.
+"""Slurm's own warnings: of a job's time that runs out, of a job that takes its place, and scancel.
 
 The trial is a script that saves on SIGTERM and is complete at its second start: what is looked at
 is Slurm.
@@ -60,3 +60,15 @@ def test_a_job_that_is_preempted_goes_on_when_the_other_has_ended(
               "--output=/dev/null")  # fmt: skip
     assert codes(until_all_ended(there, 1, slurm)) == {0: 0}
     assert continued(run), starts(run / "slurm")
+
+
+def test_a_job_that_somebody_cancels_saves_and_is_not_started_again(
+    slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, run = started(tmp_path, monkeypatch)
+    wait_for((run / "begun").exists, slurm)
+    slurm.ask("scancel", (run / "slurm" / "job.id").read_text())
+    ended = until_all_ended(there, 1, slurm)
+    assert (ended[0].code, ended[0].message) == (130, "cancelled in Slurm")
+    assert (run / "checkpoints" / "7").exists()
+    assert [start.asked for start in starts(run / "slurm")] == ["TERM"]
