@@ -18,6 +18,7 @@ FAULT = 1
 MISTAKE = 2
 START_AGAIN = 75
 STOPPED = 130
+TOO_LITTLE = "The device has too little memory"
 
 
 def guarded(work: Callable[[], int]) -> int:
@@ -46,7 +47,7 @@ def guarded(work: Callable[[], int]) -> int:
             raise
         return _say(
             FAULT,
-            f"The device has too little memory: {full[0]}\nA smaller model or "
+            f"{TOO_LITTLE}: {full[0]}\nA smaller model or "
             "data.batch_size, trainer.accumulate and mesh=fsdp need less.",
         )
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from framework.checkpoint import CheckpointMismatch, Checkpoints
 from framework.config import InvalidConfig
 from framework.run import RunDirectory
 from framework.train.clock import Clock
-from framework.train.faults import MISTAKE
+from framework.train.faults import MISTAKE, TOO_LITTLE
 from framework.train.opening import alone as held
 from framework.train.opening import made
 from framework.train.packed.alike import alone
@@ -87,9 +87,13 @@ class Members:
             batch = example(Streams(experiment.data, seeds), None, one=True)
             size = call_size(experiment, batch, len(rows))
             code, said = told(lambda: train_rows(packed, rows, self._like, size))
-            for row in rows:
-                if row.end is None:
-                    row.give_up(code, said)
+            left = [row for row in rows if row.end is None]
+            if TOO_LITTLE in said:  # in spite of what was measured: they go on alone
+                for row in left:
+                    row.close()
+                return 0
+            for row in left:
+                row.give_up(code, said)
             return code
 
     def _opened(

@@ -187,6 +187,31 @@ def test_pruning_compacts_to_fewer_rows(tmp_path: Path, compiled: list[int]) -> 
     assert list(logged(tmp_path / "3", "loss")) == list(range(5, 45, 5))
 
 
+def test_a_row_that_stops_early_is_concluded_then(tmp_path: Path, compiled: list[int]) -> None:
+    words = (
+        "+trainer.early_stopping._target_=framework.train.EarlyStopping",
+        "+trainer.early_stopping.patience=1",
+    )
+    given = jobs(tmp_path, 3, *words)
+    for n in (1, 2):
+        given[n] = job(tmp_path / str(n), *MLP, *words, "optimizer.learning_rate=1e-30")
+    assert train_packed(given, devices=jax.devices()[:1]) == [DONE] * 3
+    summaries = [read(tmp_path / str(n) / "summary.json") for n in range(3)]
+    assert [each["complete"] for each in summaries] == [True] * 3
+    assert [each["step"] for each in summaries] == [40, 20, 20]
+    assert "has not improved" in summaries[1]["stopped"]
+    assert set(compiled) == {3, 1}
+    # Killed between their last save and their reports, they make no further step.
+    compiled.clear()
+    for n in (1, 2):
+        (tmp_path / str(n) / "summary.json").unlink()
+    assert train_packed(given[1:], devices=jax.devices()[:1]) == [DONE] * 2
+    assert compiled == []
+    for n in (1, 2):
+        assert read(tmp_path / str(n) / "summary.json") == summaries[n]
+        assert list(logged(tmp_path / str(n), "loss")) == [5, 10, 15, 20]
+
+
 def test_memory_divides_trials_into_packs(tmp_path: Path, compiled: list[int]) -> None:
     given = jobs(tmp_path, 5, "trainer.steps=20")
     sizes: list[int] = []
@@ -205,6 +230,17 @@ def test_memory_divides_trials_into_packs(tmp_path: Path, compiled: list[int]) -
     assert train_packed(given, limit=limit, devices=jax.devices()[:1]) == [DONE] * 5
     rows = [read(tmp_path / str(n) / "environment.json")["packed"]["rows"] for n in range(5)]
     assert rows == [2, 2, 2, 2, 1]
+
+
+def test_rows_that_do_not_fit_after_all_are_trained_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 byte")
+
+    monkeypatch.setattr(PackedProgram, "compiled", full)
+    given = jobs(tmp_path, 2, "trainer.steps=20")
+    assert train_packed(given, devices=jax.devices()[:1]) == [End(0)] * 2
 
 
 def test_convolutions_on_a_cpu_are_refused(tmp_path: Path) -> None:
