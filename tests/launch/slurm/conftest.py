@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.experiments.launch import environment
 from tests.launch.slurm.single_node import Slurm, single_node, why_not
 
 
@@ -26,7 +27,9 @@ def one_node() -> Iterator[Slurm]:
 
 @pytest.fixture
 def slurm(one_node: Slurm, monkeypatch: pytest.MonkeyPatch) -> Slurm:
-    """The cluster, with its commands set to it."""
+    """The cluster, with its commands set to it, and the environment of a user."""
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     for name, value in one_node.environment.items():
         monkeypatch.setenv(name, value)
     return one_node

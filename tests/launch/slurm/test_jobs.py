@@ -11,16 +11,10 @@ from framework.launch.place import Ended
 from framework.launch.slurm import SlurmJobs, SlurmOptions
 from framework.launch.slurm.record import starts
 from framework.launch.trial import Trial
-from tests.experiments.launch import ROOT, SMALL, environment, last_checkpoint, saved_arrays
+from tests.experiments.launch import ROOT, SMALL, last_checkpoint, saved_arrays
 from tests.launch.slurm.single_node import Slurm
 
 pytestmark = pytest.mark.long
-
-
-@pytest.fixture(autouse=True)
-def _as_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XLA_FLAGS", raising=False)
-    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
 
 
 def trial(sweep: Path, number: int, *words: str) -> Trial:

@@ -14,7 +14,6 @@ from tests.experiments.launch import ROOT, last_checkpoint
 from tests.launch.slurm.single_node import Slurm
 from tests.launch.slurm.test_jobs import (
     SLOWLY,
-    _as_a_user,
     codes,
     trial,
     until_all_ended,
@@ -22,7 +21,6 @@ from tests.launch.slurm.test_jobs import (
 )  # fmt: skip
 
 pytestmark = pytest.mark.long
-__all__ = ["_as_a_user"]
 
 
 def place(sweep: Path, **options: object) -> SlurmWorkers:
