@@ -26,8 +26,13 @@ def compose_once(
     """
     if any(word.startswith("-") or "hydra" in word.partition("=")[0] for word in words):
         return None
-    with hydra.initialize_config_dir(str(configs), version_base="1.3"):
-        config = hydra.compose(name, list(words), return_hydra_config=True)
+    try:
+        with hydra.initialize_config_dir(str(configs), version_base="1.3"):
+            config = hydra.compose(name, list(words), return_hydra_config=True)
+    except HydraException as error:
+        if str(error).startswith("Ambiguous value"):  # a sweep, which a config file may ask for
+            return None
+        raise
     with open_dict(config):
         own = config.pop("hydra")
     return (config, own) if own.mode is None and not own.callbacks else None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -214,6 +215,21 @@ def test_a_config_file_can_be_a_sweep(tmp_path: Path) -> None:
     assert found == [(1e-3, 0), (1e-3, 5), (1e-2, 0), (1e-2, 5)]
 
 
+def test_a_sweep_of_the_projects_own(tmp_path: Path) -> None:
+    """And the command that repeats its best trial is that of a run."""
+    ended = launch(
+        *TINY, "experiment=digits_sweep", "trainer.steps=20", "seed=0", "hydra.sweep.dir=sweep",
+        "optimizer.learning_rate=1e-3,1e-2", cwd=tmp_path,
+    )  # fmt: skip
+    assert ended.code == 0, ended
+    assert states(tmp_path) == ["done", "done"]
+    (again,) = json.loads((tmp_path / "sweep" / "sweep.json").read_text())["repeat"].values()
+    assert launch(*shlex.split(again)[3:], "run.dir=again", cwd=tmp_path).code == 0
+    best = max(rows(tmp_path), key=lambda row: row.result["validation/accuracy"])
+    trial = tmp_path / "sweep" / "trials" / str(best.number)
+    assert losses(tmp_path / "again") == losses(trial)
+
+
 def test_groups_are_swept_by_lists_and_globs(tmp_path: Path) -> None:
     ended = sweep(tmp_path, "schedule=glob([l*,constant])", "debug=null,tiny")
     assert ended.code == 0, ended
@@ -246,7 +262,7 @@ def test_ctrl_c_saves_and_says_what_is_left_and_the_same_command_goes_on(
     assert time.monotonic() - asked < 15
     assert ended.code == 75, ended
     assert "2 trials are left" in ended.out
-    assert "hydra.sweep.dir=" in ended.out.splitlines()[-1]
+    assert f"with hydra.sweep.dir={tmp_path}/sweep goes on" in ended.out
     assert states(tmp_path) == ["done", "waiting", "waiting"]
     saved = [path.name for path in (run / "checkpoints").iterdir() if path.name.isdigit()]
     assert saved
