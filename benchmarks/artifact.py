@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="every precision of every run")
     parser.add_argument("--smoke", action="store_true", help="a short training and a few rounds")
     options = parser.parse_args()
-    batches, rounds, wanted, processes = list(options.batches), options.rounds, 0.05, 5
+    batches, rounds, wanted, processes = list(options.batches), options.rounds, 0.05, 3
     if options.smoke:
         batches, rounds, wanted, processes = [1, 8], 3, 0.005, 1
     with tempfile.TemporaryDirectory() as temporary:
