@@ -24,7 +24,7 @@ QUICK = {"cnn_batch", "vit", "table", "transformer"}
 KINDS = [name for name in MODELS if name not in ("resnet34", "resnet50")]  # as resnet18, deeper
 
 
-REFUSED = {("onnx", "transformer_moe"): "scatter"}
+REFUSED = {("onnx", "transformer_moe"): "scatter", ("litert", "transformer_moe"): "gather"}
 
 
 def _long(is_long: bool) -> Any:
