@@ -94,6 +94,8 @@ def test_what_a_program_reads(three):
     verified = json.loads(three("verify", "--json")[1])
     assert verified["whole"] is True
     assert verified["heads"]["toy"]["entries"] == 4
+    assert three("verify", "--head", verified["heads"]["toy"]["sha256"])[0] == 0
+    assert three("verify", "--head", "0" * 64)[0] == 1
 
 
 def test_failing_gates_refuse_each_in_a_line(three):
