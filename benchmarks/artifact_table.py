@@ -99,12 +99,15 @@ def _model(about: Any) -> str:
 
 
 def _cost(about: Any) -> str:
-    """What the precision costs, as the manifest says."""
-    cost = about.get("cost") or {}
-    words = {"accuracy_drop": "accuracy −", "loss_increase": "log loss +"}
-    told = [f"{w}{cost[n]['value']:.4f}" for n, w in words.items() if n in cost]
-    same = [f"same answers {cost['agreement']['value']:.1%}"] if "agreement" in cost else []
-    return ", ".join([*same, *told]).replace("−-", "+").replace("+-", "−")
+    """What the precision costs on the compared examples, as the manifest says."""
+    cost = about.get("cost")
+    if not cost:
+        return ""
+    told = []
+    if "agreement" in cost:
+        gained = 0.0 - cost["accuracy_drop"]["value"]
+        told = [f"same answers {cost['agreement']['value']:.2%}", f"accuracy {gained:+.4f}"]
+    return ", ".join([*told, f"loss {cost['loss_increase']['value']:+.4f}"])
 
 
 def _bytes(count: int) -> str:
