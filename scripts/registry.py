@@ -118,9 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     command("pull", "makes the artifact of a version at a directory", "model", "directory")
     add = command("verify", "reads logs and blobs, and holds them against their hashes", "model?")
     add("--key", type=Path, help="a public key: every version must be signed with its private one")
-    add(
-        "--head", default="", metavar="HASH", help="of an entry that was once the newest"
-    )
+    add("--head", default="", metavar="HASH", help="of an entry that was once the newest")
     add = command("gc", "removes what no version needs")
     add("--grace-hours", type=float, default=24.0, help="younger files stay (24): pushes use them")
     add("--dry-run", action="store_true", help="only say what would go")

@@ -201,6 +201,28 @@ def test_what_is_damaged_is_named(three, tmp_path):
     assert three("verify")[0] == 1
 
 
+def test_damaged_metrics_hide_nothing_else(three, tmp_path):
+    (blob,) = [path for path in (tmp_path / "registry/blobs").rglob("*")
+               if path.is_file() and b'"accuracy": 0.7' in path.read_bytes()]  # fmt: skip
+    blob.write_bytes(b"{}")
+    code, out, _ = three("show", "toy")
+    assert code == 0
+    assert "damaged, see verify" in out
+    assert "Accuracy 90.0%" in out
+    code, _, err = three("promote", "toy", "3", *FEW)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "(metrics.json): damaged" in err
+
+
+def test_wandb_that_cannot_write_does_not_stop_a_push(run, artifacts, tmp_path):
+    (tmp_path / "runs").write_text("in the way")
+    code, out, err = run("push", artifacts / "first", "tracker.wandb.mode=offline")
+    assert code == 0
+    assert "toy@1 is registered" in out
+    assert err.count("\n") == 1
+    assert "the version is registered all the same" in err
+
+
 def test_a_push_is_on_the_record_of_wandb_where_it_is_on(run, artifacts, tmp_path):
     run("push", artifacts / "first")
     assert not (tmp_path / "runs").exists()
