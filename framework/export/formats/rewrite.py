@@ -74,7 +74,7 @@ def _unrolled(
     values: list[Any], parameters: Mapping[str, Any], rewrites: Mapping[str, Rewrite]
 ) -> list[Any]:
     body, length = parameters["jaxpr"], parameters["length"]
-    consts, carried = parameters["num_consts"], parameters["num_carry"]
+    consts, carried = _counts(parameters)
     state, rows = values[consts : consts + carried], values[consts + carried :]
     made: list[list[Any]] = [[] for _ in body.out_avals[carried:]]
     order = range(length)[:: -1 if parameters["reverse"] else 1]
@@ -87,6 +87,14 @@ def _unrolled(
     if parameters["reverse"]:
         made = [column[::-1] for column in made]
     return [*state, *(lax.concatenate(column, 0) for column in made)]
+
+
+def _counts(parameters: Mapping[str, Any]) -> tuple[int, int]:
+    """Constants of a scan and what it carries; JAX 0.12 says it in another way."""
+    if "num_consts" in parameters:
+        return parameters["num_consts"], parameters["num_carry"]
+    consts, carried, _ = parameters["ft_in"].unpack()
+    return len(consts), len(carried)
 
 
 def _row(array: Any, place: int) -> Any:
