@@ -13,9 +13,9 @@ from framework.artifact.artifact import opened
 from framework.export.agreement import cost, violations
 from framework.export.client import as_client
 from framework.export.companions import arguments, write_examples
+from framework.export.formats import Predict, open_format
 from framework.export.measured import measure
 from framework.export.options import Bounds, ExportOptions
-from framework.export.others import Predict, open_other
 from framework.export.parity import Difference, ExportRefused, compare, require
 from framework.export.subject import Subject
 
@@ -49,7 +49,7 @@ def pass_gate(
             told["cost"] = _cost(subject, difference, bounds, kind)
             _write(folder, there, subject, difference, options)
     for form, where in artifact.about["formats"].items():
-        predict = open_other(folder, form, where)
+        predict = open_format(form, (folder / where["path"]).parent)
         difference = compare(_given(predict, artifact.signature), subject.compared)
         parity.append(_entry(difference, form, kind, "cpu", bounds.difference))
         _tell(parity[-1], say)
