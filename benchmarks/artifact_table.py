@@ -106,7 +106,7 @@ def _cost(about: Any) -> str:
     told = []
     if "agreement" in cost:
         gained = 0.0 - cost["accuracy_drop"]["value"]
-        told = [f"same answers {cost['agreement']['value']:.2%}", f"accuracy {gained:+.4f}"]
+        told = [f"same answers {cost['agreement']['value']:.1%}", f"accuracy {gained:+.4f}"]
     return ", ".join([*told, f"loss {cost['loss_increase']['value']:+.4f}"])
 
 
