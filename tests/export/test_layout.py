@@ -72,7 +72,7 @@ def test_triton_is_told_names_types_and_shapes_without_the_batch(tmp_path: Path)
 
 @pytest.mark.parametrize("form", SERVED["triton"])
 def test_triton_s_own_reader_takes_the_configuration(form: str, tmp_path: Path):
-    reason = "tritonclient[grpc] has Triton's ModelConfig: pip install 'framework[oracles]'"
+    reason = "tritonclient has Triton's ModelConfig: pip install 'tritonclient[grpc]'"
     messages = pytest.importorskip("tritonclient.grpc.model_config_pb2", reason=reason)
     from google.protobuf import text_format
 
