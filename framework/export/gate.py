@@ -17,6 +17,7 @@ from framework.export.formats import Predict, open_format
 from framework.export.measured import measure
 from framework.export.options import Bounds, ExportOptions
 from framework.export.parity import Difference, ExportRefused, compare, require
+from framework.export.step_by_step import decoded
 from framework.export.subject import Subject
 
 METRICS = "metrics.json"
@@ -45,6 +46,11 @@ def pass_gate(
         parity.append(_entry(difference, "stablehlo", kind, platform, bound))
         _tell(parity[-1], say)
         require(difference, bound, f"The program in {kind} on {platform}")
+        written = decoded(there, subject)
+        if written is not None:
+            parity.append(_entry(written, "stablehlo, token by token", kind, platform, bound))
+            _tell(parity[-1], say)
+            require(written, bound, f"What is written token by token in {kind} on {platform}")
         if own:
             told["cost"] = _cost(subject, difference, bounds, kind)
             _write(folder, there, subject, difference, options)

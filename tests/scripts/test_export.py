@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import framework.export.language
 from framework.artifact import Sampling, generate, inspect, load
 from framework.data import Bytes, table
 from framework.manifest import MANIFEST
@@ -290,6 +291,23 @@ def test_a_language_model_writes_what_its_run_writes(language, capsys):
     (ids,) = generate(loaded, prompt, 20)
     assert loaded.tokenizer is not None
     assert prompt + loaded.tokenizer.decode(ids) + "\n" == written
+
+
+def test_what_is_written_is_compared_with_the_run_token_by_token(
+    language, tmp_path, capsys, monkeypatch
+):
+    told = [entry["format"] for entry in inspect(language).about["parity"]]
+    assert told == ["stablehlo", "stablehlo, token by token"]
+
+    def one_place_off(model, inputs):  # type: ignore[no-untyped-def]
+        return right(model, {**inputs, "positions": inputs["positions"] - 1})
+
+    right = framework.export.language._decode
+    monkeypatch.setattr("framework.export.language._decode", one_place_off)
+    words = [f"run={language.parent}", f"export.dir={tmp_path}/wrong"]
+    assert here(*words, module=MODULE) == 1
+    assert "What is written token by token in float32 on cpu differs" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_prompts_of_unequal_length_do_not_see_each_other(language):
