@@ -23,7 +23,7 @@ print(json.dumps(load(sys.argv[2]).load_seconds))
 
 
 def table(runs: list[Path], folder: Path, batches: list[int], rounds: int, wanted: float) -> str:
-    """A table with a row for each run and precision; prints what it is at to stderr."""
+    """A table with a row for each run and precision; prints rows to stderr as they are made."""
     sizes = [f"{size}" for size in batches]
     head = ["model", "precision", "weights", "program", "load, cold", "load, kept", *sizes, "cost"]
     lines = [_row(head), _row(["---", "---", *["---:"] * (len(head) - 3), "---"])]
@@ -50,6 +50,7 @@ def table(runs: list[Path], folder: Path, batches: list[int], rounds: int, wante
                 _cost(about),
             ]
             lines.append(_row(told))
+            print(lines[-1], file=sys.stderr)
     return "\n".join(lines)
 
 
@@ -73,7 +74,7 @@ def _latencies(
     return found
 
 
-def _load_seconds(path: Path, folder: Path, times: int = 3) -> tuple[float, float]:
+def _load_seconds(path: Path, folder: Path, times: int = 2) -> tuple[float, float]:
     """Of `load` in new processes, all batch sizes compiled: without and with kept compilations."""
     kept = Path(tempfile.mkdtemp(dir=folder))
     first = [_loaded(path, Path(tempfile.mkdtemp(dir=folder))) for _ in range(times)]
@@ -98,12 +99,15 @@ def _model(about: Any) -> str:
 
 
 def _cost(about: Any) -> str:
-    """What the precision costs, as the manifest says."""
-    cost = about.get("cost") or {}
-    words = {"accuracy_drop": "accuracy −", "loss_increase": "log loss +"}
-    told = [f"{w}{cost[n]['value']:.4f}" for n, w in words.items() if n in cost]
-    same = [f"same answers {cost['agreement']['value']:.1%}"] if "agreement" in cost else []
-    return ", ".join([*same, *told]).replace("−-", "+").replace("+-", "−")
+    """What the precision costs on the compared examples, as the manifest says."""
+    cost = about.get("cost")
+    if not cost:
+        return ""
+    told = []
+    if "agreement" in cost:
+        gained = 0.0 - cost["accuracy_drop"]["value"]
+        told = [f"same answers {cost['agreement']['value']:.1%}", f"accuracy {gained:+.4f}"]
+    return ", ".join([*told, f"loss {cost['loss_increase']['value']:+.4f}"])
 
 
 def _bytes(count: int) -> str:

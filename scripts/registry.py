@@ -32,7 +32,8 @@ if str(ROOT) not in sys.path:  # started by its path
 DONE, REFUSED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 _SETTING = re.compile(r"[+~]{0,2}[A-Za-z_][\w.@]*=")
 _WITH_VALUE = (
-    "--registry", "--name", "--reason", "--force", "--expect", "--alias", "--key", "--grace-hours",
+    "--registry", "--name", "--reason", "--force", "--expect", "--alias", "--key", "--head",
+    "--grace-hours",
 )  # fmt: skip
 
 
@@ -117,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     command("pull", "makes the artifact of a version at a directory", "model", "directory")
     add = command("verify", "reads logs and blobs, and holds them against their hashes", "model?")
     add("--key", type=Path, help="a public key: every version must be signed with its private one")
+    add("--head", default="", metavar="HASH", help="of an entry that was once the newest")
     add = command("gc", "removes what no version needs")
     add("--grace-hours", type=float, default=24.0, help="younger files stay (24): pushes use them")
     add("--dry-run", action="store_true", help="only say what would go")

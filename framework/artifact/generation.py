@@ -82,7 +82,7 @@ def continuations(
     given = np.full((count, size_of(int(lengths.max()), language["context"])), 0, np.int32)
     for place, row in enumerate(rows):
         given[place, : len(row)] = row
-    cache = _empty_cache(language["cache"], size, size_of(longest, language["context"]))
+    cache = empty_cache(language["cache"], size, size_of(longest, language["context"]))
     inputs: dict[str, Any] = {**padded({"tokens": given, "lengths": lengths}, size), **cache}
     inputs["lengths"] = np.maximum(inputs["lengths"], 1)
     found = artifact.programs[PREFILL](artifact.weights, inputs)
@@ -104,7 +104,8 @@ def _prompts(artifact: Artifact, prompts: Any) -> list[list[int]]:
     return token_rows(prompts, artifact.about["language"], artifact.tokenizer)
 
 
-def _empty_cache(told: Mapping[str, Any], batch: int, length: int) -> dict[str, jax.Array]:
+def empty_cache(told: Mapping[str, Any], batch: int, length: int) -> dict[str, jax.Array]:
+    """The cache that a manifest describes, for so many rows of so many places."""
     sizes = {"batch": batch, "length": length}
     shape = tuple(sizes.get(place, place) for place in told["shape"])
     return {name: jax.numpy.zeros(shape, told["dtype"]) for name in CACHE}

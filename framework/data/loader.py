@@ -6,6 +6,7 @@ position is the number of the global batch, so that nothing changes with the num
 or of workers.
 """
 
+import contextlib
 import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
@@ -179,8 +180,18 @@ def _read(batches: Any, workers: int, prefetch: int) -> Iterator[Batch]:
 
 
 def _import_grain(imported: threading.Event) -> None:
+    """Imports Grain on a thread.
+
+    One of its modules imports PyArrow by `epy.lazy_imports`, which for a moment makes the imports
+    of all threads lazy: another thread would be left with modules that are none.
+    """
+    from unittest import mock
+
+    from etils import epy
+
     try:
-        import grain  # noqa: F401
+        with mock.patch.object(epy, "lazy_imports", contextlib.nullcontext):
+            import grain  # noqa: F401
     finally:  # whoever waits for it imports it again, and fails
         imported.set()
 

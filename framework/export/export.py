@@ -10,7 +10,6 @@ from framework.artifact import Contents
 from framework.artifact.artifact import opened
 from framework.artifact.signing import check_key, sign
 from framework.artifact.weights import write_weights
-from framework.config import InvalidConfig
 from framework.export.companions import write_companions
 from framework.export.described import describe
 from framework.export.exportable import Exportable
@@ -19,7 +18,7 @@ from framework.export.gate import pass_gate
 from framework.export.language import about_language, decodes, symbolic_rows, write_decoding
 from framework.export.options import ExportJob
 from framework.export.origin import origin
-from framework.export.others import check_formats, write_others
+from framework.export.others import check_formats, write_formats
 from framework.export.place import made_beside, target
 from framework.export.quantising import ExportPrecision, computation, quantised
 from framework.export.stablehlo import SUFFIX, write_program
@@ -41,8 +40,7 @@ def export_run(job: ExportJob, console: Console) -> Path:
     """
     options = job.export
     place = target(job)
-    if problems := check_formats(options):
-        raise InvalidConfig(*problems)
+    check_formats(options.formats, options.layout, options.precision or "float32")
     if options.sign is not None:
         check_key(options.sign)
 
@@ -64,7 +62,15 @@ def export_run(job: ExportJob, console: Console) -> Path:
             **origin(subject, whole, kind),
             "signature": signature.json(),
             "programs": _programs(folder, subject, floats, whole, kind),
-            "formats": write_others(folder, whole, options, subject.experiment.name),
+            "formats": write_formats(
+                folder,
+                whole,
+                options.formats,
+                options.layout,
+                subject.experiment.name,
+                largest_batch=max(options.batch_sizes),
+                storage=options.storage,
+            ),
             "weights": [WEIGHTS],
             "batch_sizes": sorted(options.batch_sizes),
         }

@@ -13,10 +13,11 @@ from framework.artifact.artifact import opened
 from framework.export.agreement import cost, violations
 from framework.export.client import as_client
 from framework.export.companions import arguments, write_examples
+from framework.export.formats import Predict, open_format
 from framework.export.measured import measure
 from framework.export.options import Bounds, ExportOptions
-from framework.export.others import Predict, open_other
 from framework.export.parity import Difference, ExportRefused, compare, require
+from framework.export.step_by_step import decoded
 from framework.export.subject import Subject
 
 METRICS = "metrics.json"
@@ -45,11 +46,16 @@ def pass_gate(
         parity.append(_entry(difference, "stablehlo", kind, platform, bound))
         _tell(parity[-1], say)
         require(difference, bound, f"The program in {kind} on {platform}")
+        written = decoded(there, subject)
+        if written is not None:
+            parity.append(_entry(written, "stablehlo, token by token", kind, platform, bound))
+            _tell(parity[-1], say)
+            require(written, bound, f"What is written token by token in {kind} on {platform}")
         if own:
             told["cost"] = _cost(subject, difference, bounds, kind)
             _write(folder, there, subject, difference, options)
     for form, where in artifact.about["formats"].items():
-        predict = open_other(folder, form, where)
+        predict = open_format(form, (folder / where["path"]).parent)
         difference = compare(_given(predict, artifact.signature), subject.compared)
         parity.append(_entry(difference, form, kind, "cpu", bounds.difference))
         _tell(parity[-1], say)

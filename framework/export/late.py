@@ -23,6 +23,8 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, Literal, jaxpr_as_fun
 
+from framework.parallel.scans import scan_counts
+
 VALUES, SCALE = ".int8", ".scale"
 _CALLS = ("jit", "closed_call", "checkpoint", "remat2", "custom_jvp_call", "custom_vjp_call")
 _NUMBERS = jnp.float32
@@ -137,7 +139,7 @@ class _Run:
 
     def _scan(self, params: Mapping[str, Any], given: list[Any]) -> list[Any]:
         """A loop over layers, each with its own part of the stacked weights."""
-        consts, carries = params["num_consts"], params["num_carry"]
+        consts, carries = scan_counts(params)
         shared = given[:consts]
         carry = [self._number(value, "scan") for value in given[consts : consts + carries]]
         stacked = [self._sliceable(value) for value in given[consts + carries :]]

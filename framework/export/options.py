@@ -13,11 +13,11 @@ from framework.config import (
     PositiveInt,
     Problem,
 )
+from framework.export.layout import Layout
 from framework.export.quantising import ExportPrecision
 from framework.train.trained import Which
 
 Format = Literal["stablehlo", "savedmodel", "onnx", "litert"]
-Layout = Literal["tfserving", "triton", "kserve"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class ExportOptions:
         precision: of weights and computation; null: as the run computes. `int8` are whole-number
             weights, `int8_dynamic` also the inputs of each product.
         layout: where the other formats are to stand so that a server loads them as they are.
+        storage: KServe's `storageUri`; null: the model's name on a volume claim `models`.
         batch_sizes: to which batches are filled up.
         sign: a private key (PEM) to sign the artifact with.
         replace: an artifact that is there is replaced.
@@ -80,6 +81,7 @@ class ExportOptions:
     formats: tuple[Format, ...] = ("stablehlo",)
     precision: ExportPrecision | None = None
     layout: Layout | None = None
+    storage: str | None = None
     batch_sizes: tuple[PositiveInt, ...] = (1, 8, 32, 128)
     sign: Path | None = None
     replace: bool = False

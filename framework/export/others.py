@@ -3,15 +3,27 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from framework.config import InvalidConfig
+from framework.config import InvalidConfig, Problem
 from framework.export.exportable import Exportable
 from framework.export.formats import FORMATS, lacking, write_format
 from framework.export.layout import Layout, served, write_configuration
 
 
-def check_formats(formats: Sequence[str], layout: Layout | None) -> None:
-    """Raises InvalidConfig where packages are missing or no server of `layout` runs a format."""
-    problems = [problem for name in formats if name in FORMATS for problem in lacking(name)]
+def check_formats(formats: Sequence[str], layout: Layout | None, precision: str) -> None:
+    """What can be said before a run is opened.
+
+    Raises:
+        InvalidConfig: packages are missing, a format cannot hold the precision, or no server of
+            `layout` runs a format.
+    """
+    others = [name for name in formats if name in FORMATS]
+    problems = [problem for name in others for problem in lacking(name)]
+    for name in others:
+        held = FORMATS[name].PRECISIONS
+        if precision not in held:
+            expected = f"a format that can hold export.precision={precision}"
+            hint = f"{name} holds {', '.join(held)}; stablehlo holds every precision"
+            problems.append(Problem("export.formats", name, expected, hint))
     if problems:
         raise InvalidConfig(*problems)
     if layout is not None:

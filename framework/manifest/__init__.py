@@ -6,8 +6,18 @@ from framework.manifest.manifest import (
     Entry,
     Manifest,
     read_manifest,
+    to_disk,
     verify,
     write_manifest,
 )
 
-__all__ = ["BLOCK", "MANIFEST", "Entry", "Manifest", "read_manifest", "verify", "write_manifest"]
+__all__ = [
+    "BLOCK",
+    "MANIFEST",
+    "Entry",
+    "Manifest",
+    "read_manifest",
+    "to_disk",
+    "verify",
+    "write_manifest",
+]

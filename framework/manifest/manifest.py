@@ -52,9 +52,9 @@ def write_manifest(directory: Path, about: Mapping[str, Any] | None = None) -> P
             name: Entry(size, [block.result() for block in hashes[name]])._asdict()
             for name, size in files.items()
         }
-        list(pool.map(_to_disk, [directory / name for name in files]))
+        list(pool.map(to_disk, [directory / name for name in files]))
     for folder in sorted({(directory / name).parent for name in files}):
-        _to_disk(folder)
+        to_disk(folder)
     path = directory / MANIFEST
     temporary = path.with_name(f".{MANIFEST}.{os.getpid()}")
     algorithm = f"sha256 of each {BLOCK} bytes"
@@ -67,7 +67,7 @@ def write_manifest(directory: Path, about: Mapping[str, Any] | None = None) -> P
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    _to_disk(directory)
+    to_disk(directory)
     return path
 
 
@@ -185,7 +185,7 @@ def _unreadable(name: str, error: OSError) -> str:
     return f"{name}: unreadable ({error.strerror or error})"
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Wait until a file, or the names in a folder, would survive a failing power supply."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

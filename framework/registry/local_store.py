@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from framework.manifest import to_disk
 from framework.registry.errors import RegistryError, reason
 
 _PIECE = 1 << 20
@@ -38,7 +39,7 @@ class LocalStore:
                     text = "this file system has no hard links, so that two could promote at once"
                     raise RegistryError(f"{self.where}: {text}; keep it elsewhere") from error
                 raise
-        _to_disk(path.parent)
+        to_disk(path.parent)
 
     def read(self, name: str) -> bytes:
         """Raises FileNotFoundError."""
@@ -70,7 +71,7 @@ class LocalStore:
         with self._new(place) as temporary:
             _write(temporary, pieces())
             os.replace(temporary, place)  # noqa: PTH105
-        _to_disk(place.parent)
+        to_disk(place.parent)
 
     def size(self, name: str) -> int | None:
         """Bytes; None where there is no such file."""
@@ -173,19 +174,7 @@ def _make_folder(folder: Path) -> None:
                 errno.ENOTDIR, f"{folder} is a file, not a folder", str(folder)
             ) from None
         return
-    _to_disk(folder.parent)
-
-
-def _to_disk(folder: Path) -> None:
-    """Wait until the names in a folder would survive a failing power supply."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that cannot
-            raise
-    finally:
-        os.close(descriptor)
+    to_disk(folder.parent)
 
 
 @contextmanager

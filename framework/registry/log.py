@@ -4,7 +4,7 @@ one before.
 So one creation is at once compare-and-set (of two writers of entry 7 one fails), safe against a
 kill (an entry is there whole or not at all) and a seal: an entry that is changed, taken from the
 middle or put between breaks the chain. What the chain alone cannot show is that the newest entries
-are missing; `verify` says the hash of the last one, which can be kept elsewhere.
+are missing; `verify` says the hash of the last one, to be kept elsewhere and held against later.
 """
 
 import getpass

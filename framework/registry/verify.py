@@ -34,11 +34,15 @@ class Verified:
     problems: tuple[str, ...]
 
 
-def verify(store: Store, reference: Reference | None = None, key: Path | None = None) -> Verified:
+def verify(
+    store: Store, reference: Reference | None = None, key: Path | None = None, head: str = ""
+) -> Verified:
     """Reads logs and blobs whole: of one version, of a model, or of all.
 
     Args:
         key: a public key; every version must be signed with the private one of it.
+        head: the hash that a log's newest entry had once: one of the entries must have it, or
+            some were taken from the end, or all were written anew.
 
     Raises:
         InvalidRequest: there is no such model or version.
@@ -54,6 +58,8 @@ def verify(store: Store, reference: Reference | None = None, key: Path | None = 
                 raise
             # A kill between making the folder and its first entry leaves an empty one.
             problems += [str(error)] if store.files(f"{MODELS}/{name}") else []
+    if head and not any(entry.sha256 == head for model in models for entry in model.entries):
+        problems.append(f"no entry has the hash {head}: the log that ended with it is gone")
     chosen = [(model, version) for model in models for version in _versions(model, reference)]
     users = {
         blob: f"{model.name}@{version.number}: {name}"

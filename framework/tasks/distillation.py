@@ -30,8 +30,8 @@ class Distillation:
     """
 
     hard: Classification | Regression
-    temperature: PositiveFloat = 4.0
-    hard_weight: Fraction = 0.1
+    temperature: PositiveFloat = 1.0
+    hard_weight: Fraction = 0.5
 
     def check(self, spec: Spec) -> list[Problem]:
         """Labels that are not distilled, and what the task of the labels objects to."""

@@ -90,6 +90,7 @@ def say_where(console: Console, directory: RunDirectory) -> None:
     if directory.report.exists():
         console.print(f"Report    {directory.report}")
     console.print(f"Curves    tensorboard --logdir {shlex.quote(str(directory.path.parent))}")
+    console.print(f"Export    python -m scripts.export run={shlex.quote(str(directory.path))}")
 
 
 def _chosen_weights(setting: Setting, state: TrainState, step: int) -> tuple[TrainState, int, str]:

@@ -204,8 +204,9 @@ def flat_numbers(analysis: Mapping[str, Any]) -> dict[str, float]:
         numbers["area_under_risk_coverage"] = abstained["value"]
     for one in analysis.get("slices", ()):
         for name, estimate in one["metrics"].items():
-            if estimate["value"] is not None:
-                numbers[f"slice/{one['name']}/{name}"] = estimate["value"]
+            own = f"slice/{one['name']}/{name}"
+            parts = {own: "value", f"{own}/low": "low", f"{own}/high": "high"}
+            numbers |= {n: estimate[p] for n, p in parts.items() if estimate[p] is not None}
     if "drift" in analysis:
         numbers["drift/alarms"] = float(len(analysis["drift"]["alarms"]))
     if analysis.get("temperature") is not None:

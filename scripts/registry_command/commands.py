@@ -111,7 +111,8 @@ def _verify(store: Store, chosen: argparse.Namespace, settings: Mapping[str, Any
     if chosen.key is not None and not chosen.key.is_file():
         raise InvalidRequest(f"--key {chosen.key}: there is no such file")
     reference: Reference | None = parse_reference(chosen.model) if chosen.model else None
-    return tables.verified(registry.verify(store, reference, chosen.key), signed=bool(chosen.key))
+    found = registry.verify(store, reference, chosen.key, chosen.head)
+    return tables.verified(found, signed=bool(chosen.key))
 
 
 def _gc(store: Store, chosen: argparse.Namespace, settings: Mapping[str, Any]) -> Answer:

@@ -1,4 +1,5 @@
 import itertools
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -202,3 +203,18 @@ def test_the_stream_is_the_same_while_grain_is_imported(
     for first, second in zip(found, expected, strict=True):
         assert_same(first, second)
     assert ("grain" in sys.modules) == (waits < 20)
+
+
+def test_grain_is_imported_without_making_the_imports_of_other_threads_lazy():
+    script = """
+import sys, threading
+from etils import epy
+def lazy(*_, **__):
+    raise AssertionError("imports of the whole process become lazy")
+epy.lazy_imports = lazy
+from framework.data.loader import _import_grain
+_import_grain(threading.Event())
+assert "grain" in sys.modules
+assert epy.lazy_imports is lazy
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -22,6 +22,18 @@ SMALL = (
 )  # fmt: skip
 
 
+def language_words(folder: Path, run: Path, context: int) -> list[str]:
+    """Words of a run of a tiny language model on a few made-up pages, which are written too."""
+    for page in range(6):
+        (folder / f"{page}.txt").write_text("".join(f"{page} rose is a rose. " for _ in range(60)))
+    return [
+        "experiment=shakespeare", f"data.path={folder}", f"run.dir={run}", "mesh=single",
+        f"data.sequence_length={context}", "data.batch_size=8", "model.width=32", "model.heads=2",
+        "trainer.steps=80", "schedule.warmup=5", "evaluation.every=40", "checkpoint.every=40",
+        "data.files='*.txt'", "tracker=none", "optimizer.learning_rate=1e-2",
+    ]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Ended:
     """What a command left: its exit code and what it printed."""

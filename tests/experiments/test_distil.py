@@ -121,16 +121,12 @@ def test_an_artifact_teaches_as_its_run_does(
     words = (f"run={teacher}", f"export.dir={artifact}", "export.parity.examples=64")
     ended = launch(*words, cwd=tmp_path, module="scripts.export")
     assert ended.code == 0, ended
-    # Calibrated, its words are others; without that they are the run's.
-    temperature = read(artifact / "calibration.json")["temperature"]
     ended = command(*STUDENT, f"teacher={artifact}", "run.dir=run", "trainer.steps=20")
     assert ended.code == 0, ended
     said, before = (
         np.load(run / "distillation" / "outputs.npy") for run in (tmp_path / "run", student)
     )
-    sharpened = said * temperature
-    sharpened -= np.log(np.exp(sharpened).sum(1, keepdims=True))
-    np.testing.assert_allclose(sharpened, before, atol=1e-3)
+    np.testing.assert_allclose(said, before, atol=1e-3)  # this run was not calibrated
     found = read(tmp_path / "run" / "distillation.json")["teacher"]
     assert (found["kind"], found["parameters"]) == ("artifact", 64 * 64 + 64 + 64 * 10 + 10)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.experiments.launch import Ended, here
+from tests.experiments.launch import Ended, here, language_words
 
 CONTEXT = 48
 MODULE = "experiments.generate"
@@ -17,16 +17,8 @@ MODULE = "experiments.generate"
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a tiny language model on a few made-up pages."""
     folder = tmp_path_factory.mktemp("text")
-    for page in range(6):
-        (folder / f"{page}.txt").write_text("".join(f"{page} rose is a rose. " for _ in range(60)))
     run = folder / "run"
-    code = here(
-        "experiment=shakespeare", f"data.path={folder}", f"run.dir={run}", "mesh=single",
-        f"data.sequence_length={CONTEXT}", "data.batch_size=8", "model.layers=1", "model.width=32",
-        "model.heads=2", "trainer.steps=80", "schedule.warmup=5", "evaluation.every=40",
-        "checkpoint.every=40", "data.files='*.txt'", "tracker=none", "optimizer.learning_rate=1e-2",
-    )  # fmt: skip
-    assert code == 0
+    assert here(*language_words(folder, run, CONTEXT), "model.layers=1") == 0
     return run
 
 

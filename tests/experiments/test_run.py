@@ -30,10 +30,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
 
 def test_the_last_lines_say_where_to_look(whole: tuple[Path, Ended]) -> None:
     run, ended = whole
-    assert ended.out.splitlines()[-3:] == [
+    assert ended.out.splitlines()[-4:] == [
         f"Run       {run}",
         f"Report    {run}/report.html",
         f"Curves    tensorboard --logdir {run.parent}",
+        f"Export    python -m scripts.export run='{run}'",
     ]
     assert "test/accuracy" in ended.out
     assert "Traceback" not in ended.err

@@ -72,7 +72,7 @@ def test_triton_is_told_names_types_and_shapes_without_the_batch(tmp_path: Path)
 
 @pytest.mark.parametrize("form", SERVED["triton"])
 def test_triton_s_own_reader_takes_the_configuration(form: str, tmp_path: Path):
-    reason = "tritonclient[grpc] has Triton's ModelConfig: pip install 'framework[oracles]'"
+    reason = "tritonclient has Triton's ModelConfig: pip install 'tritonclient[grpc]'"
     messages = pytest.importorskip("tritonclient.grpc.model_config_pb2", reason=reason)
     from google.protobuf import text_format
 
@@ -114,13 +114,23 @@ def test_kserve_is_told_runtime_and_storage(form: str, runtime: str, wanted, tmp
     assert (tmp_path / "serving/kserve/models/my-digits/config.pbtxt").exists() == (form == "onnx")
 
 
-def test_what_stands_in_a_layout_runs(tmp_path: Path):
-    if problems := lacking("onnx"):
+@pytest.mark.parametrize(
+    ("layout", "form", "beside"),
+    [
+        ("triton", "onnx", ["serving/triton/digits/config.pbtxt"]),
+        pytest.param("tfserving", "savedmodel", [], marks=pytest.mark.long),
+        pytest.param(
+            "kserve", "savedmodel", ["serving/kserve/inferenceservice.yaml"], marks=pytest.mark.long
+        ),
+    ],
+)
+def test_what_stands_in_a_layout_runs(layout, form: str, beside: list[str], tmp_path: Path):
+    if problems := lacking(form):
         pytest.skip(str(problems[0]))
-    made, place = exportable("mlp"), served("triton", ["onnx"], "digits")
-    write_format("onnx", made, tmp_path / place.folder)
-    write_configuration(tmp_path, place, made, largest_batch=8)
-    found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
-    assert found == {"serving/triton/digits/config.pbtxt", "serving/triton/digits/1/model.onnx"}
-    predictions = open_format("onnx", tmp_path / place.folder)(examples(made, 2))
+    made, place = exportable("mlp"), served(layout, [form], "digits")
+    file = write_format(form, made, tmp_path / place.folder)
+    assert file == tmp_path / PLACES[layout, form]
+    written = write_configuration(tmp_path, place, made, largest_batch=8)
+    assert written == [tmp_path / path for path in beside]
+    predictions = open_format(form, tmp_path / place.folder)(examples(made, 2))
     assert predictions.keys() == made.outputs.keys()

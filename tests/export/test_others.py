@@ -44,11 +44,23 @@ def test_a_layout_has_the_first_that_its_server_runs(tmp_path: Path):
 
 def test_mistakes_are_told_before_anything_is_written(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(InvalidConfig, match=r"export\.layout=kserve: .*onnx or savedmodel"):
-        check_formats(["stablehlo"], "kserve")
+        check_formats(["stablehlo"], "kserve", "float32")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InvalidConfig) as raised:
-        check_formats(["onnx", "litert"], None)
+        check_formats(["onnx", "litert"], None, "float32")
     assert len(raised.value.problems) == 2
+
+
+def test_a_precision_that_a_format_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    check_formats(FORMATS, None, "int8")
+    check_formats(["stablehlo", "savedmodel"], None, "bfloat16")
+    with pytest.raises(InvalidConfig) as raised:
+        check_formats(["stablehlo", "onnx", "savedmodel"], None, "bfloat16")
+    assert str(raised.value) == (
+        "export.formats=onnx: expected a format that can hold export.precision=bfloat16; "
+        "onnx holds float32, int8; stablehlo holds every precision"
+    )
 
 
 def _files(folder: Path) -> set[str]:

@@ -33,7 +33,7 @@ SAVING = {
     "before-the-manifest": f"{_CHECKPOINTS}:write_manifest before 3",
     "hashing": "framework.manifest.manifest:_hash after 21",
     "manifest-beside": "framework.manifest.manifest:json.dump after 2",
-    "manifest-named": "framework.manifest.manifest:_to_disk after 60",
+    "manifest-named": "framework.manifest.manifest:to_disk after 60",
     "after-the-manifest": f"{_CHECKPOINTS}:write_manifest after 3",
     "the-first-save-of-all": f"{_CHECKPOINTS}:write_manifest before 1",
     "the-last-save-of-all": f"{_CHECKPOINTS}:write_manifest before 6",

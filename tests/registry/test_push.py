@@ -99,6 +99,21 @@ def test_a_manifest_with_a_number_that_is_not_finite_is_refused(store, tmp_path)
     assert store.files("models") == []
 
 
+def test_a_file_that_goes_away_while_it_is_copied(store, tmp_path, monkeypatch):
+    artifact = make_artifact(tmp_path / "artifact")
+    hashed = push.__globals__["hashed"]
+
+    def hashed_and_gone(path):
+        found = hashed(path)
+        (path / "model_card.md").unlink()
+        return found
+
+    monkeypatch.setitem(push.__globals__, "hashed", hashed_and_gone)
+    with pytest.raises(RegistryError, match=r"model_card\.md: it went away"):
+        push(store, artifact)
+    assert store.files("models") == []
+
+
 def test_what_is_no_artifact_is_a_mistake(store, tmp_path):
     with pytest.raises(InvalidRequest, match="no such directory"):
         push(store, tmp_path / "nothing")

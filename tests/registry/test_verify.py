@@ -72,6 +72,19 @@ def test_a_damaged_model_does_not_hide_the_others(filled, artifacts, files, tmp_
     assert len(verify(filled).problems) == 2
 
 
+def test_entries_taken_from_the_end_show_against_the_hash_that_was_kept(filled, files):
+    number, head = verify(filled).heads["toy"]
+    assert number == 2
+    promote(filled, "toy", "1", "champion", {})
+    assert verify(filled, head=head).problems == ()
+    for path in files("models")[1:]:
+        path.unlink()
+    assert verify(filled).problems == ()
+    assert verify(filled, head=head).problems == (
+        f"no entry has the hash {head}: the log that ended with it is gone",
+    )
+
+
 def test_one_version_alone(filled, artifacts, tmp_path):
     blob = read_model(filled, "toy").versions[2].files["weights/weights.safetensors"]
     (tmp_path / "registry" / place(blob)).unlink()

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import framework.export.language
 from framework.artifact import Sampling, generate, inspect, load
 from framework.data import Bytes, table
 from framework.manifest import MANIFEST
 from framework.stats import TemperatureScaling
-from tests.experiments.launch import SMALL, Ended, environment, here
+from tests.experiments.launch import SMALL, Ended, environment, here, language_words
 
 MODULE = "scripts.export"
 DEEP = "evaluation.analysis.depth=quick"
@@ -264,17 +265,9 @@ def test_columns_come_unscaled_and_categories_as_text(tmp_path, capsys):
 def language(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The artifact of a tiny language model that has learned two sentences."""
     folder = tmp_path_factory.mktemp("text")
-    for page in range(6):
-        (folder / f"{page}.txt").write_text("".join(f"{page} rose is a rose. " for _ in range(60)))
     run = folder / "run"
-    code = here(
-        "experiment=shakespeare", f"data.path={folder}", f"run.dir={run}", "mesh=single",
-        "data.sequence_length=96", "data.batch_size=8", "model.layers=2", "model.width=32",
-        "model.heads=2", "trainer.steps=80", "schedule.warmup=5", "evaluation.every=40",
-        "checkpoint.every=40", "data.files='*.txt'", "tracker=none", "optimizer.learning_rate=1e-2",
-        "evaluation.analysis.depth=none",
-    )  # fmt: skip
-    assert code == 0
+    words = language_words(folder, run, 96)
+    assert here(*words, "model.layers=2", "evaluation.analysis.depth=none") == 0
     assert here(f"run={run}", "export.batch_sizes=[1,4]", module=MODULE) == 0
     return run / "artifact"
 
@@ -290,6 +283,23 @@ def test_a_language_model_writes_what_its_run_writes(language, capsys):
     (ids,) = generate(loaded, prompt, 20)
     assert loaded.tokenizer is not None
     assert prompt + loaded.tokenizer.decode(ids) + "\n" == written
+
+
+def test_what_is_written_is_compared_with_the_run_token_by_token(
+    language, tmp_path, capsys, monkeypatch
+):
+    told = [entry["format"] for entry in inspect(language).about["parity"]]
+    assert told == ["stablehlo", "stablehlo, token by token"]
+
+    def one_place_off(model, inputs):  # type: ignore[no-untyped-def]
+        return right(model, {**inputs, "positions": inputs["positions"] - 1})
+
+    right = framework.export.language._decode
+    monkeypatch.setattr("framework.export.language._decode", one_place_off)
+    words = [f"run={language.parent}", f"export.dir={tmp_path}/wrong"]
+    assert here(*words, module=MODULE) == 1
+    assert "What is written token by token in float32 on cpu differs" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_prompts_of_unequal_length_do_not_see_each_other(language):

@@ -94,6 +94,8 @@ def test_what_a_program_reads(three):
     verified = json.loads(three("verify", "--json")[1])
     assert verified["whole"] is True
     assert verified["heads"]["toy"]["entries"] == 4
+    assert three("verify", "--head", verified["heads"]["toy"]["sha256"])[0] == 0
+    assert three("verify", "--head", "0" * 64)[0] == 1
 
 
 def test_failing_gates_refuse_each_in_a_line(three):
@@ -197,6 +199,28 @@ def test_what_is_damaged_is_named(three, tmp_path):
         assert (code, err.count("\n")) == (1, 1)
         assert "00000002.json" in err
     assert three("verify")[0] == 1
+
+
+def test_damaged_metrics_hide_nothing_else(three, tmp_path):
+    (blob,) = [path for path in (tmp_path / "registry/blobs").rglob("*")
+               if path.is_file() and b'"accuracy": 0.7' in path.read_bytes()]  # fmt: skip
+    blob.write_bytes(b"{}")
+    code, out, _ = three("show", "toy")
+    assert code == 0
+    assert "damaged, see verify" in out
+    assert "Accuracy 90.0%" in out
+    code, _, err = three("promote", "toy", "3", *FEW)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "(metrics.json): damaged" in err
+
+
+def test_wandb_that_cannot_write_does_not_stop_a_push(run, artifacts, tmp_path):
+    (tmp_path / "runs").write_text("in the way")
+    code, out, err = run("push", artifacts / "first", "tracker.wandb.mode=offline")
+    assert code == 0
+    assert "toy@1 is registered" in out
+    assert err.count("\n") == 1
+    assert "the version is registered all the same" in err
 
 
 def test_a_push_is_on_the_record_of_wandb_where_it_is_on(run, artifacts, tmp_path):

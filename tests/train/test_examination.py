@@ -134,7 +134,8 @@ def test_numbers_have_intervals_and_what_calibration_would_read(
     numbers = flat_numbers(told)
     assert numbers["accuracy/low"] == accuracy["low"]
     assert numbers["drift/alarms"] == 0
-    assert "slice/label=a/accuracy" in numbers
+    name = "slice/label=a/accuracy"
+    assert numbers[f"{name}/low"] <= numbers[name] <= numbers[f"{name}/high"]
     assert all(isinstance(value, float) for value in numbers.values())
 
 

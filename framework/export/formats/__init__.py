@@ -20,11 +20,13 @@ class Format(Protocol):
     Attributes:
         PACKAGES: that it imports when it is used, by the names of their modules.
         EXTRA: of this framework, that installs them.
+        PRECISIONS: of `export.precision`, that it can hold.
         FILE: the one that stands for the format in its folder.
     """
 
     PACKAGES: tuple[str, ...]
     EXTRA: str
+    PRECISIONS: tuple[str, ...]
     FILE: str
 
     def write(self, exportable: Exportable, folder: Path) -> Path:

@@ -14,13 +14,15 @@ import numpy as np
 from framework.export.exportable import Exportable
 from framework.export.formats import savedmodel
 from framework.export.formats.rewrite import Rewrite, rewritten
-from framework.export.formats.rewrites import argmax_by_place, gather_along_last
+from framework.export.formats.rewrites import argmax_by_place, gather_by_comparison
 
 PACKAGES: tuple[str, ...] = ("tensorflow", "ai_edge_litert")
 EXTRA = "litert"
+# Its operations take neither bfloat16 nor products as XLA makes them of int8.
+PRECISIONS: tuple[str, ...] = ("float32", "int8")
 FILE = "model.tflite"
 # TensorFlow's converter knows neither where the batch is of any size.
-REWRITES: dict[str, Rewrite] = {"argmax": argmax_by_place, "gather": gather_along_last}
+REWRITES: dict[str, Rewrite] = {"argmax": argmax_by_place, "gather": gather_by_comparison}
 
 
 def write(exportable: Exportable, folder: Path) -> Path:

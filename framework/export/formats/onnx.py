@@ -25,6 +25,8 @@ from framework.export.formats.rewrites import (
 
 PACKAGES: tuple[str, ...] = ("jax2onnx", "onnx", "onnxruntime")
 EXTRA = "onnx"
+# ONNX Runtime has neither products of bfloat16 on CPUs nor those that XLA makes of int8.
+PRECISIONS: tuple[str, ...] = ("float32", "int8")
 FILE = "model.onnx"
 OPSET = 21  # what ONNX Runtime reads from 1.18 on
 REWRITES: dict[str, Rewrite] = {

@@ -12,6 +12,8 @@ import numpy as np
 from jax import lax
 from jax.extend import core
 
+from framework.parallel.scans import scan_counts
+
 Rewrite = Callable[..., Any]
 """`(*values, **parameters of the primitive) -> value`."""
 
@@ -74,7 +76,7 @@ def _unrolled(
     values: list[Any], parameters: Mapping[str, Any], rewrites: Mapping[str, Rewrite]
 ) -> list[Any]:
     body, length = parameters["jaxpr"], parameters["length"]
-    consts, carried = parameters["num_consts"], parameters["num_carry"]
+    consts, carried = scan_counts(parameters)
     state, rows = values[consts : consts + carried], values[consts + carried :]
     made: list[list[Any]] = [[] for _ in body.out_avals[carried:]]
     order = range(length)[:: -1 if parameters["reverse"] else 1]

@@ -78,35 +78,48 @@ def argmax_by_place(x: jax.Array, *, axes: tuple[int, ...], index_dtype: Any) ->
     return jnp.where(largest, places, x.shape[axis]).min(axis)
 
 
-def gather_along_last(
+def gather_by_comparison(
     x: jax.Array, places: jax.Array, *, dimension_numbers: Any, **parameters: Any
 ) -> jax.Array:
-    """`gather` in the last axis by comparison: `take_along_axis`, and one place for all rows.
+    """`gather` of one place of an axis, or of places of its own for each row (`take_along_axis`).
 
-    Another gather stays one. A place beyond the row gives what `parameters` fill with.
+    Another gather stays one. A place beyond the axis gives what `parameters` fill with.
     """
-    last = x.ndim - 1
-    if dimension_numbers.start_index_map != (last,) or not jnp.issubdtype(x.dtype, jnp.floating):
-        return _gathered(x, places, dimension_numbers, parameters)
-    by_row = dimension_numbers.operand_batching_dims == tuple(range(last))
-    by_row &= dimension_numbers.start_indices_batching_dims == tuple(range(last))
-    of_all = places.shape == (1,) and parameters["slice_sizes"][:last] == x.shape[:last]
-    if not (by_row or of_all):
-        return _gathered(x, places, dimension_numbers, parameters)
-    size = x.shape[last]
+    by_row = _by_row(x, dimension_numbers)
+    whole = by_row or _one_for_all(x, places, dimension_numbers, parameters["slice_sizes"])
+    if not whole or not jnp.issubdtype(x.dtype, jnp.floating):
+        chosen: jax.Array = lax.gather_p.bind(
+            x, places, dimension_numbers=dimension_numbers, **parameters
+        )
+        return chosen
+    (axis,) = dimension_numbers.start_index_map
+    size = x.shape[axis]
     if parameters["mode"] == lax.GatherScatterMode.CLIP:
         places = jnp.clip(places, 0, size - 1)
-    between = places.ndim - 1 - last if by_row else 0  # several places for each row
-    spread = jnp.expand_dims(x, tuple(range(last, last + between)))
-    at = lax.broadcasted_iota(places.dtype, (1,) * (spread.ndim - 1) + (size,), spread.ndim - 1)
-    at = at == places
-    found: jax.Array = jnp.where(at, spread, 0).sum(-1)
+    if by_row:  # there may be several places for each
+        x = jnp.expand_dims(x, tuple(range(axis, places.ndim - 1)))
+        axis = x.ndim - 1
+    shape = [size if one == axis else 1 for one in range(x.ndim)]
+    at = lax.broadcasted_iota(places.dtype, shape, axis) == places
+    found: jax.Array = jnp.where(at, x, 0).sum(axis)
     if parameters["mode"] != lax.GatherScatterMode.FILL_OR_DROP:
         return found
     filling = jnp.nan if parameters["fill_value"] is None else parameters["fill_value"]
-    return jnp.where(at.any(-1), found, filling)
+    return jnp.where(at.any(axis), found, filling)
 
 
-def _gathered(x: jax.Array, places: jax.Array, numbers: Any, parameters: Any) -> jax.Array:
-    chosen: jax.Array = lax.gather_p.bind(x, places, dimension_numbers=numbers, **parameters)
-    return chosen
+def _by_row(x: jax.Array, numbers: Any) -> bool:
+    rows = tuple(range(x.ndim - 1))
+    batching = numbers.operand_batching_dims, numbers.start_indices_batching_dims
+    return numbers.start_index_map == (x.ndim - 1,) and batching == (rows, rows)
+
+
+def _one_for_all(x: jax.Array, places: jax.Array, numbers: Any, sizes: Any) -> bool:
+    if places.shape != (1,) or numbers.collapsed_slice_dims != numbers.start_index_map:
+        return False
+    (axis,) = numbers.start_index_map
+    return not numbers.operand_batching_dims and all(
+        size == whole
+        for place, (size, whole) in enumerate(zip(sizes, x.shape, strict=True))
+        if place != axis
+    )

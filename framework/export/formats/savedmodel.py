@@ -12,6 +12,7 @@ from framework.export.exportable import Exportable
 
 PACKAGES: tuple[str, ...] = ("tensorflow",)
 EXTRA = "savedmodel"
+PRECISIONS: tuple[str, ...] = ("float32", "bfloat16", "int8", "int8_dynamic")
 FILE = "saved_model.pb"
 SIGNATURE = "serving_default"
 

@@ -40,7 +40,8 @@ def compare(setting: Setting, predictor: Predictor, found: Evaluation) -> dict[s
     assert experiment.teacher is not None
     teacher = find_teacher(experiment.teacher)
     say = partial(setting.console.print, markup=False)
-    speaker = open_teacher(teacher, experiment, setting.program.mesh, say)
+    mesh, beat = setting.program.mesh, setting.watchdog.beat
+    speaker = open_teacher(teacher, experiment, mesh, say, beat)
     theirs = speaker.on(found.split)
     labels, options = experiment.data.spec.labels, experiment.evaluation.analysis
     told: dict[str, Any] = {

@@ -41,20 +41,27 @@ class Speaker:
     speak: Callable[[], Speak]
 
 
-def open_teacher(teacher: Teacher, student: Experiment, mesh: Mesh, say: Say) -> Speaker:
+def open_teacher(
+    teacher: Teacher, student: Experiment, mesh: Mesh, say: Say,
+    beat: Callable[[], None] = lambda: None,
+) -> Speaker:  # fmt: skip
     """The teacher with its weights; predicts in batches of the student's evaluation.
+
+    Args:
+        say: told what is not as it was in the teacher's run.
+        beat: called before each batch.
 
     Raises:
         InvalidConfig: the run cannot be built today, or the artifact takes other inputs.
         CheckpointDamaged: a file of the run's checkpoint is not as it was written.
     """
     if teacher.kind == "artifact":
-        return _of_artifact(teacher, student)
+        return _of_artifact(teacher, student, beat)
     with no_mesh():
         trained = open_run(teacher.path, teacher.step)
         own, _ = rebuilt(teacher.path, say)
     predictor = Predictor.of(replace(own, mesh=student.mesh), trained, mesh, batch_size_of(student))
-    return speaker_of(replace(predictor, data=student.data))
+    return speaker_of(replace(predictor, data=student.data, beat=beat))
 
 
 def no_mesh() -> Any:
@@ -82,7 +89,7 @@ def batch_size_of(experiment: Experiment) -> int:
     return experiment.evaluation.batch_size or experiment.data.batch_size
 
 
-def _of_artifact(teacher: Teacher, student: Experiment) -> Speaker:
+def _of_artifact(teacher: Teacher, student: Experiment, beat: Callable[[], None]) -> Speaker:
     from framework.artifact import InvalidInput, load
 
     artifact = load(teacher.path)
@@ -96,11 +103,13 @@ def _of_artifact(teacher: Teacher, student: Experiment) -> Speaker:
             raise InvalidConfig(Problem("teacher", teacher.path, expected, str(error))) from error
         return {key: said[key] for key in _KEPT if key in said}
 
+    def predict(batch: Mapping[str, Any]) -> Any:
+        beat()
+        return spoken(batch["inputs"])
+
     def on(split: str) -> Evaluation:
-        data = student.data
-        batches = evaluation_batches(data, split, batch_size=batch_size_of(student))
-        predict: Any = lambda batch: spoken(batch["inputs"])  # noqa: E731
-        return evaluate(predict, batches, student.task, data.spec, split)
+        batches = evaluation_batches(student.data, split, batch_size=batch_size_of(student))
+        return evaluate(predict, batches, student.task, student.data.spec, split)
 
     model = artifact.about["model"]
     return Speaker(model["parameters"], model["weight_bytes"], on, lambda: spoken)

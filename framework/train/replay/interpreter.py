@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 
+from framework.parallel.scans import scan_counts
 from framework.train.replay.extent import Extent, extent
 from framework.train.replay.names import GRADIENT, OUTPUT, module_of
 from framework.train.replay.place import place_of
@@ -197,8 +198,9 @@ def _call(self: Interpreter, eqn: JaxprEqn, inputs: list[Value], where: Where) -
 
 def _scan(self: Interpreter, eqn: JaxprEqn, inputs: list[Value], where: Where) -> list[Value]:
     parameters = eqn.params
-    fixed, length = parameters["num_consts"], parameters["length"]
-    first = fixed + parameters["num_carry"]
+    length = parameters["length"]
+    fixed, carried = scan_counts(parameters)
+    first = fixed + carried
     consts, carry, slices = inputs[:fixed], inputs[fixed:first], inputs[first:]
     rows: list[list[Value]] = [[] for _ in eqn.outvars[len(carry) :]]
     for number in reversed(range(length)) if parameters["reverse"] else range(length):

@@ -24,7 +24,7 @@ QUICK = {"cnn_batch", "vit", "table", "transformer"}
 KINDS = [name for name in MODELS if name not in ("resnet34", "resnet50")]  # as resnet18, deeper
 
 
-REFUSED = {("onnx", "transformer_moe"): "scatter"}
+REFUSED = {("onnx", "transformer_moe"): "scatter", ("litert", "transformer_moe"): "gather"}
 
 
 def _long(is_long: bool) -> Any:
@@ -86,7 +86,7 @@ def test_what_a_format_cannot_hold_is_refused_in_one_line(form: str, tmp_path: P
 def test_a_missing_package_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InvalidConfig) as raised:
-        write_format("onnx", exportable("cnn_batch"), Path())
+        write_format("onnx", exportable("mlp"), Path())
     assert str(raised.value) == (
         "export.formats=onnx: expected a format whose packages are installed "
         '(jax2onnx, onnx, onnxruntime missing); pip install "framework[onnx]"'
@@ -114,7 +114,7 @@ def test_a_full_disk_is_not_taken_for_a_format_that_cannot(tmp_path: Path, monke
 
     form = replace_write("onnx", full, monkeypatch)
     with pytest.raises(OSError, match="No space"):
-        write_format(form, replace(exportable("cnn_batch"), weights={}), tmp_path)
+        write_format(form, replace(exportable("mlp"), weights={}), tmp_path)
 
 
 def replace_write(name: str, write: object, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -11,7 +11,7 @@ from jax import lax
 from framework.export.formats.rewrite import rewritten
 from framework.export.formats.rewrites import (
     argmax_by_place,
-    gather_along_last,
+    gather_by_comparison,
     pad_by_parts,
     pool_by_slices,
     select_truth,
@@ -21,7 +21,7 @@ from framework.models import max_pool
 
 REWRITES = {
     "argmax": argmax_by_place,
-    "gather": gather_along_last,
+    "gather": gather_by_comparison,
     "pad": pad_by_parts,
     "reduce_window_max": pool_by_slices,
     "select_n": select_truth,
@@ -43,6 +43,8 @@ def _primitives(function, *arguments) -> set[str]:
         (lambda x: jnp.take_along_axis(x[:, 0], PLACES[:, 0], -1), "gather"),
         (lambda x: x[..., 3], "gather"),
         (lambda x: x[..., -1], "gather"),
+        (lambda x: x[:, 0], "gather"),
+        (lambda x: x[2], "gather"),
         (lambda x: jnp.take(x, jnp.array([1, 2]), axis=1), "jit"),
         (lambda x: x.argmax(-1), "argmax"),
         (lambda x: jnp.round(x).argmax(1), "argmax"),  # of equal values the first

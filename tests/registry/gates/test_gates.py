@@ -245,6 +245,15 @@ def test_a_signature_that_takes_and_gives_more_passes(contender):
     assert "range [0, 1] instead of [-1, 2]" in back.sentence
 
 
+def test_a_missing_value_that_was_taken_is_still_taken(contender):
+    signature = copy.deepcopy(about()["signature"])
+    signature["inputs"]["x"]["missing"] = True
+    champion = contender(1, signature=signature)
+    found = SignatureCompatible()(contender(), champion)
+    assert found.sentence == "input x: missing values are refused now"
+    assert SignatureCompatible()(champion, contender()).passed
+
+
 def test_inputs_that_are_new_or_gone_break_clients(contender):
     signature = copy.deepcopy(about()["signature"])
     signature["inputs"]["z"] = signature["inputs"].pop("x")
