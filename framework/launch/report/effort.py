@@ -1,17 +1,15 @@
 """What a sweep has cost: time of devices, what it went into, and money where a price is known."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from framework.evaluation.effort import Part, parts_of
-from framework.evaluation.formats import count, duration, number, share, some
+from framework.evaluation.formats import duration, number, share, some
 from framework.launch.report.found import Found
 from framework.launch.slices import parse
 from framework.launch.table import Row
 from framework.run import goodput, read_attempts
-
-_COMPILED = 0.05  # seconds, below which a program was found and not made
 
 
 @dataclass(frozen=True)
@@ -21,15 +19,13 @@ class Effort:
     Attributes:
         seconds: that trials held their devices.
         share: of what they recorded, in steps that were kept; None where they recorded nothing.
-        compiled: trials that compiled.
-        recorded: trials that kept a record of their time.
+        compiling: seconds of it; None where nothing was recorded.
         facts: a name and a sentence each.
     """
 
     seconds: float
     share: float | None
-    compiled: int
-    recorded: int
+    compiling: float | None
     parts: list[Part]
     facts: list[tuple[str, str]]
 
@@ -37,23 +33,21 @@ class Effort:
 def effort_of(found: Found) -> Effort:
     """From the table and the records of the runs."""
     rows = [*found.rows, *found.confirmations]
-    total, compiled, recorded = defaultdict[str, float](float), 0, 0
+    total, compiling = defaultdict[str, float](float), dict[str, float]()
     folders = [found.run(row) for row in found.rows]
     folders += [found.sweep.path / "confirm" / str(r.values["seed"]) for r in found.confirmations]
     for run in folders:
         attempts = read_attempts(run)
         if not attempts:
             continue
-        recorded += 1
         seconds = goodput(attempts).seconds
-        compiled += seconds.get("compile", 0.0) > _COMPILED
+        compiling[str(run.relative_to(found.sweep.path))] = seconds.get("compile", 0.0)
         for name, value in seconds.items():
             total[name] += 0.0 if name == "stopped" else value  # which holds no device
     held, whole = sum(row.seconds for row in rows), sum(total.values())
     facts = [("Device time", _devices(rows)), *_money(found, held)]
-    if recorded:
-        several = f"{duration(total['compile'])}, in {count(compiled)} of {some(recorded, 'trial')}"
-        facts.append(("Compiling", several))
+    if compiling:
+        facts.append(("Compiling", _compiling(compiling)))
     again = sum(max(row.tries - 1, 0) for row in rows)
     if again:
         facts.append(("Begun again", f"{some(again, 'time')}, each from the last checkpoint"))
@@ -61,7 +55,15 @@ def effort_of(found: Found) -> Effort:
     if packed:
         facts.append(("Packed", f"{some(packed, 'trial')} as rows of a program with others"))
     spent = total["step"] / whole if whole else None
-    return Effort(held, spent, compiled, recorded, parts_of(total), facts)
+    made = total["compile"] if compiling else None
+    return Effort(held, spent, made, parts_of(total), facts)
+
+
+def _compiling(seconds: Mapping[str, float]) -> str:
+    """Few trials of a sweep have much to compile: the others find their program."""
+    total, (name, most) = sum(seconds.values()), max(seconds.items(), key=lambda item: item[1])
+    told = f"{duration(total)} in {some(len(seconds), 'trial')}"
+    return f"{told}, {duration(most)} of it in {name}" if len(seconds) > 1 and most else told
 
 
 def _devices(rows: Sequence[Row]) -> str:

@@ -67,10 +67,8 @@ def numbers(found: Found, effort: Effort) -> list[Number]:
     several.append(Number("Device time", formats.duration(effort.seconds)))
     if goodput_of(effort):
         several.append(Number("Goodput", goodput_of(effort), note="of that time, in steps"))
-    if effort.recorded:
-        note = f"of {formats.some(effort.recorded, 'trial')}; the others shared a program"
-        alone = effort.recorded == effort.compiled
-        several.append(Number("Compiled", str(effort.compiled), note="" if alone else note))
+    if effort.compiling is not None:
+        several.append(Number("Compiling", formats.duration(effort.compiling), note="of that time"))
     return several
 
 
