@@ -7,8 +7,12 @@ from typing import Any
 from framework.launch.table import Row, Table
 from tests.experiments.launch import SMALL, Ended, launch, start
 
-# Every number of a step on a line, so that a step made twice would be seen.
-TINY = (*SMALL, "trainer.log_every=1", "trainer.steps_per_call=1", "trainer.deterministic=true")
+# Every number of a step on a line, so that a step made twice would be seen. No page at the end,
+# whose drawing takes longer than the trials.
+TINY = (
+    *SMALL, "trainer.log_every=1", "trainer.steps_per_call=1", "trainer.deterministic=true",
+    "evaluation.report=false",
+)  # fmt: skip
 
 
 def words(*more: str, directory: str = "sweep") -> list[str]:

@@ -1,23 +1,26 @@
-"""Sweeps in TensorBoard and W&B."""
+"""What a sweep leaves to be looked at: its page, TensorBoard's tab, a group in W&B."""
 
 from pathlib import Path
 
 import pytest
 
 from framework.launch.sweep import Sweep
-from tests.experiments.launch import SMALL
-from tests.launch.sweeps import sweep
+from tests.experiments.launch import SMALL, launch
 from tests.tracking.test_tensorboard import hyperparameter_tab
 
 WANDB = "++tracker.wandb.group="
 
 
-def test_the_hyperparameter_tab_shows_what_was_swept(tmp_path: Path) -> None:
-    ended = sweep(
-        tmp_path, "tracker.tensorboard=true", "optimizer.learning_rate=1e-3,1e-2",
-        "model.widths=[8],[16]", "data.augmentations=[]",
+def test_the_page_and_the_hyperparameter_tab_show_what_was_swept(tmp_path: Path) -> None:
+    ended = launch(
+        "--multirun", *SMALL, "hydra.sweep.dir=sweep", "tracker.tensorboard=true",
+        "optimizer.learning_rate=1e-3,1e-2", "model.widths=[8],[16]", "data.augmentations=[]",
+        cwd=tmp_path,
     )  # fmt: skip
     assert ended.code == 0, ended.err
+    page = tmp_path / "sweep" / "sweep.html"
+    assert f"Report    {page}" in ended.out
+    assert page.read_text(encoding="utf-8").count("<tr data-trial") == 4
     experiment, groups = hyperparameter_tab(tmp_path / "sweep")
     names = {info.name for info in experiment.hparam_infos}
     assert {"optimizer.learning_rate", "model.widths", "seed"} <= names
