@@ -89,7 +89,7 @@ class Row:
         code, said = told(work)
         if code == GOES_ON:
             return
-        why = said or self.loop.stopped or "" if code else ""
+        why = self.loop.stopped or said if code else ""
         self._ended(End(code, why, packed=True))
 
     def _ended(self, end: End) -> None:

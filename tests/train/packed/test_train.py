@@ -296,7 +296,8 @@ def test_a_pack_that_is_ended_goes_on(folder: Path, tmp_path: Path, number: int)
     else:
         assert (done.returncode, done.stdout.strip()) == (75, "[75, 75, 75]"), done.stderr
     ends = train_packed(jobs(tmp_path), devices=jax.devices()[:1])
-    assert ends == [DONE] * 3
+    # One whose first save was cut off begins anew, and so not with the others.
+    assert [end.code for end in ends] == [0] * 3
     for n in "012":
         losses = logged(tmp_path / n, "loss")
         assert list(losses) == list(range(5, 45, 5))  # no step twice, none left out
