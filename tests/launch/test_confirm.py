@@ -1,0 +1,60 @@
+"""What confirmations say of the trial that was chosen."""
+
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from framework.config.swept import Dimension
+from framework.launch.confirm import estimate, fresh_seeds, record
+from framework.launch.objective import Objective, best
+from framework.launch.request import Request
+from framework.launch.table import Row
+
+ACCURACY, LOSS = Objective("accuracy", True), Objective("log_loss", False)
+
+
+def row(number: int, accuracy: float, loss: float = 1.0, state: str = "done") -> Row:
+    result = {"validation/accuracy": accuracy, "validation/log_loss": loss}
+    return Row(number, {"seed": number}, state, result=result)  # type: ignore[arg-type]
+
+
+def test_the_interval_is_students() -> None:
+    values = [0.5, 0.7, 0.6, 0.65]
+    low, high = stats.t.interval(0.95, 3, loc=sum(values) / 4, scale=stats.sem(values))
+    found = estimate([*values, None, float("nan")])
+    assert found == {
+        "mean": pytest.approx(0.6125), "low": pytest.approx(low), "high": pytest.approx(high),
+        "n": 4,
+    }  # fmt: skip
+
+
+def test_one_value_has_no_interval_and_none_no_mean() -> None:
+    assert estimate([0.5]) == {"mean": 0.5, "low": None, "high": None, "n": 1}
+    assert estimate([]) == {"mean": None, "low": None, "high": None, "n": 0}
+
+
+@pytest.mark.parametrize(("wanted", "luck"), [(ACCURACY, 0.2), (LOSS, 0.3)])
+def test_luck_is_what_the_choice_flatters(wanted: Objective, luck: float) -> None:
+    found = {
+        seed: {"metrics": {"validation/accuracy": 0.6, "validation/log_loss": 1.3,
+                           f"test/{wanted.metric}": 0.5}}
+        for seed in ("1000", "1001")
+    }  # fmt: skip
+    said = record(row(3, 0.8, 1.0), wanted, found)
+    assert said["luck"] == pytest.approx(luck)
+    assert said["test"]["by_seed"] == {"1000": 0.5, "1001": 0.5}
+
+
+def test_fresh_seeds_were_used_by_no_trial() -> None:
+    space = (Dimension("seed", "list", (0, 1000, 1002)),)
+    request = Request("digits", Path("/sweep"), (), space, settings={"seed": 1001})
+    assert fresh_seeds(request, row(0, 0.5), 3) == [1003, 1004, 1005]
+
+
+def test_the_best_is_finite_and_done() -> None:
+    rows = [row(0, float("nan")), row(1, 0.5), row(2, 0.9, state="failed"), row(3, 0.7, 2.0)]
+    assert best(rows, [ACCURACY]) == [rows[3]]
+    assert best(rows, [LOSS]) == [rows[1]]
+    assert best(rows, [ACCURACY, LOSS]) == [rows[1], rows[3]]
+    assert best([], [ACCURACY]) == []
