@@ -10,18 +10,22 @@ import signal
 from typing import Any
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 75}  # a person's wish; a machine that is taken away
-_LINE = b"Stopped at once. The same command with the same run.dir continues from what was saved.\n"
+_CONTINUES = "The same command with the same run.dir continues from what was saved."
 
 
-def end_at_once_on_signals() -> None:
-    """For a whole process; the training loop has its own way, see `framework.train`."""
+def end_at_once_on_signals(left: str = _CONTINUES) -> None:
+    """For a whole process; the training loop has its own way, see `framework.train`.
+
+    Args:
+        left: what is said of what there is then.
+    """
+
+    def end(number: int, frame: Any) -> None:
+        del frame
+        for child in multiprocessing.active_children():  # workers that read data
+            child.kill()
+        os.write(2, f"Stopped at once. {left}\n".encode())
+        os._exit(CODES[signal.Signals(number)])
+
     for number in CODES:
-        signal.signal(number, _end)
-
-
-def _end(number: int, frame: Any) -> None:
-    del frame
-    for child in multiprocessing.active_children():  # workers that read data
-        child.kill()
-    os.write(2, _LINE)
-    os._exit(CODES[signal.Signals(number)])
+        signal.signal(number, end)

@@ -1,6 +1,7 @@
 """From a run to an artifact: `python scripts/export.py run=RUN export.precision=int8`."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from experiments.interruption import end_at_once_on_signals
@@ -47,5 +48,6 @@ def _without_flags(words: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    end_at_once_on_signals()
+    sys.path.insert(0, str(Path.cwd()))  # as `python -m` has it, for a user's own package
+    end_at_once_on_signals("No artifact was made.")
     sys.exit(main())

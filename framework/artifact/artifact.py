@@ -23,7 +23,7 @@ PREDICT, PREFILL, DECODE = "predict", "prefill", "decode"
 Program = Callable[[Any, Any], dict[str, jax.Array]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Artifact:
     """A model that predicts.
 
@@ -41,6 +41,12 @@ class Artifact:
     batch_sizes: tuple[int, ...]
     tokenizer: Tokenizer | None = None
     load_seconds: dict[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """In a line: weights are many."""
+        takes, gives = ", ".join(self.signature.inputs), ", ".join(self.signature.outputs)
+        kind = f"{self.about['name']}, {self.about['precision']}"
+        return f"Artifact({kind}: {takes} → {gives}; {self.contents.path})"
 
     @property
     def about(self) -> Mapping[str, Any]:

@@ -58,7 +58,9 @@ def inspect(path: Path | str, *, verified: bool = True) -> Contents:
     try:
         files, about = read_manifest(path)
     except FileNotFoundError:
-        raise ArtifactError(f"{path}: no artifact, as it has no {MANIFEST}") from None
+        near = "artifact" if (path / "artifact" / MANIFEST).is_file() else ""
+        hint = f"; did you mean {path / near}?" if near else ""
+        raise ArtifactError(f"{path}: no artifact, as it has no {MANIFEST}{hint}") from None
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{path}/{MANIFEST}: cannot be read ({error})") from error
     known = about.get("artifact_format")

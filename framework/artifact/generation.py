@@ -72,6 +72,11 @@ def continuations(
     rows = [[language["end"], *ids] for ids in _prompts(artifact, prompts)]
     lengths = np.asarray([len(row) for row in rows], np.int32)
     longest = int(lengths.max()) + tokens
+    if lengths.max() >= language["context"]:
+        raise InvalidInput(
+            f"expected a prompt of at most {language['context'] - 2} tokens, as the context is "
+            f"{language['context']}, got {int(lengths.max()) - 1}"
+        )
     if tokens < 1 or longest > language["context"]:
         raise InvalidInput(
             f"tokens={tokens}: expected from 1 to {language['context'] - int(lengths.max())}, as "

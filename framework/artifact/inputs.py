@@ -117,7 +117,11 @@ def _numbers(name: str, field: Input, array: np.ndarray) -> np.ndarray:
 
 def _integers(name: str, field: Input, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "iub":
-        hint = "; give the raw values, not scaled ones" if array.dtype.kind == "f" else ""
+        hint = ""
+        if array.dtype.kind == "f":
+            whole = np.isfinite(array).all() and (array == np.floor(array)).all()
+            as_it_is = f"; its values are whole: .astype({field.dtype!r})"
+            hint = as_it_is if whole else "; give the raw values, not scaled ones"
         raise _unlike(name, field, f"type {_type(array)}{hint}")
     if array.dtype != field.dtype:
         limits = np.iinfo(np.dtype(field.dtype))

@@ -58,7 +58,10 @@ def token_rows(
     if len(batch) != 1 or next(iter(batch)) not in ("text", "tokens"):
         raise InvalidInput(f"expected {wanted}; got {', '.join(map(repr, batch)) or 'nothing'}")
     ((name, given),) = batch.items()
-    given = [given] if isinstance(given, str) else list(given)
+    given = [given] if isinstance(given, str) else given
+    if not isinstance(given, Sequence | np.ndarray):
+        raise InvalidInput(f"expected {wanted}; got {type(given).__name__}")
+    given = list(given)
     if not given:
         raise InvalidInput(f"the batch is empty: expected {wanted}")
     if name == "tokens":
@@ -68,7 +71,9 @@ def token_rows(
     rows = []
     for place, text in enumerate(given):
         if not isinstance(text, str):
-            raise InvalidInput(f"text {place}: expected a string, got {type(text).__name__}")
+            hint = '; token ids are given as {"tokens": [[…]]}'
+            kind = type(text).__name__
+            raise InvalidInput(f"text {place}: expected a string, got {kind}{hint}")
         if not text:
             raise InvalidInput(f"text {place}: expected at least one character")
         rows.append(tokenizer.encode(text))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from framework.artifact.inputs import encode
 from framework.evaluation import write_model_card
 from framework.evaluation.model_card import CARD
 from framework.evaluation.reference import FOLDER
+from framework.export.card import artifact_card
 from framework.export.client import as_client
 from framework.export.subject import Subject
+from framework.run import SUMMARY
 from framework.train.generate import TOKENIZER
 
-CALIBRATION, EXAMPLES = "calibration.json", "examples"
+CALIBRATION, EXAMPLES, METRICS = "calibration.json", "examples", "metrics.json"
 
 
 def write_companions(folder: Path, subject: Subject, about: dict[str, Any]) -> None:
@@ -29,12 +32,20 @@ def write_companions(folder: Path, subject: Subject, about: dict[str, Any]) -> N
     run = subject.directory.path
     if (run / FOLDER).is_dir():
         shutil.copytree(run / FOLDER, folder / FOLDER)
-    if not (run / CARD).exists():
-        write_model_card(run)
-    shutil.copy2(run / CARD, folder / CARD)
     if (run / TOKENIZER).exists():
         shutil.copy2(run / TOKENIZER, folder / TOKENIZER)
         about["tokenizer"] = TOKENIZER
+
+
+def write_card(folder: Path, subject: Subject, about: Mapping[str, Any]) -> None:
+    """The run's model card, with what holds for this artifact."""
+    run = subject.directory.path
+    if not (run / CARD).exists():
+        write_model_card(run)
+    metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    end = (subject.directory.read_json(SUMMARY) or {}).get("step", subject.trained.step)
+    text = artifact_card((run / CARD).read_text(encoding="utf-8"), about, metrics, end)
+    (folder / CARD).write_text(text, encoding="utf-8")
 
 
 def arguments(inputs: Any, labels: Any, signature: Signature) -> dict[str, np.ndarray]:

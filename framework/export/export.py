@@ -10,7 +10,7 @@ from framework.artifact import Contents
 from framework.artifact.artifact import opened
 from framework.artifact.signing import check_key, sign
 from framework.artifact.weights import write_weights
-from framework.export.companions import write_companions
+from framework.export.companions import write_card, write_companions
 from framework.export.described import describe
 from framework.export.exportable import Exportable
 from framework.export.forward import exportable
@@ -79,6 +79,7 @@ def export_run(job: ExportJob, console: Console) -> Path:
         write_companions(folder, subject, about)
         artifact = opened(_unverified(folder, about))
         about |= pass_gate(folder, artifact, subject, options, say)
+        write_card(folder, subject, about)
         write_manifest(folder, about)
         if options.sign is not None:
             sign(folder, options.sign)

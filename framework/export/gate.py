@@ -12,7 +12,7 @@ from framework.artifact import Artifact, Signature
 from framework.artifact.artifact import opened
 from framework.export.agreement import cost, violations
 from framework.export.client import as_client
-from framework.export.companions import arguments, write_examples
+from framework.export.companions import METRICS, arguments, write_examples
 from framework.export.formats import Predict, open_format
 from framework.export.measured import measure
 from framework.export.options import Bounds, ExportOptions
@@ -20,7 +20,6 @@ from framework.export.parity import Difference, ExportRefused, compare, require
 from framework.export.step_by_step import decoded
 from framework.export.subject import Subject
 
-METRICS = "metrics.json"
 Say = Callable[[str], None]
 Said = Callable[[Any], Mapping[str, np.ndarray]]
 
@@ -53,6 +52,7 @@ def pass_gate(
             require(written, bound, f"What is written token by token in {kind} on {platform}")
         if own:
             told["cost"] = _cost(subject, difference, bounds, kind)
+            _tell_cost(told["cost"], say)
             _write(folder, there, subject, difference, options)
     for form, where in artifact.about["formats"].items():
         predict = open_format(form, (folder / where["path"]).parent)
@@ -131,6 +131,16 @@ def _entry(
 ) -> dict[str, Any]:
     about = {"format": form, "precision": kind, "platform": platform, "bound": bound}
     return {**about, **difference.json()}
+
+
+def _tell_cost(cost: Mapping[str, Any], say: Say) -> None:
+    """What a coarser precision costs in what counts; nothing where it is all the same."""
+    if "agreement" in cost and cost["agreement"]["value"] < 1:
+        say(
+            f"  the same answers {cost['agreement']['value']:.2%}, accuracy lower by "
+            f"{cost['accuracy_drop']['value']:.4f}, log loss higher by "
+            f"{cost['loss_increase']['value']:.4f}"
+        )
 
 
 def _tell(entry: Mapping[str, Any], say: Say) -> None:

@@ -1,6 +1,6 @@
 """What an export is asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -93,6 +93,17 @@ class ExportOptions:
 
 
 @dataclass(frozen=True)
+class DataPlace:
+    """Where the run's data are now.
+
+    Attributes:
+        path: null: where they were.
+    """
+
+    path: str | None = None
+
+
+@dataclass(frozen=True)
 class ExportJob:
     """One export.
 
@@ -103,4 +114,5 @@ class ExportJob:
 
     run: FolderPath
     export: ExportOptions
+    data: DataPlace = field(default_factory=DataPlace)
     step: Which = "latest"

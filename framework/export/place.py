@@ -32,11 +32,23 @@ def target(job: ExportJob) -> Path:
         if not job.export.replace:
             hint = "export.replace=true replaces the artifact that is there"
             raise InvalidConfig(Problem("export.dir", place, "a directory that is not there", hint))
+    inside = next((p for p in place.parents if _is_artifact(p)), None)
+    if inside is not None:
+        expected = "a place outside other artifacts, which may hold nothing but their own files"
+        raise InvalidConfig(Problem("export.dir", place, expected, f"{inside} is one"))
     parent = next(parent for parent in place.parents if parent.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         expected = f"a place that can be written ({parent} cannot)"
         raise InvalidConfig(Problem("export.dir", place, expected))
     return place
+
+
+def _is_artifact(path: Path) -> bool:
+    try:
+        inspect(path, verified=False)
+    except ArtifactError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

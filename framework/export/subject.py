@@ -1,7 +1,7 @@
 """The run that is exported: its model, its data, and its own predictions to compare with."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ from framework.data import Data, Schema, Source, Subset, infer, read_schema
 from framework.evaluation import Evaluation
 from framework.evaluation.remedies import log_probabilities
 from framework.export.options import ExportJob
+from framework.export.unchanged import require_as_recorded, require_same_data
 from framework.parallel import build_mesh
 from framework.run import RunDirectory
 from framework.stats import TemperatureScaling
@@ -71,10 +72,13 @@ def open_subject(job: ExportJob, say: Say) -> Subject:
     """Opens the run, and predicts at least `parity.examples` of its data, the test split first.
 
     Raises:
-        InvalidConfig: there is no such run or checkpoint, or its data are not there.
+        InvalidConfig: there is no such run or checkpoint, its data are not there or not as they
+            were, or its model says otherwise today than it did when the run ended.
         CheckpointDamaged: a file of the checkpoint is not as it was written.
     """
-    experiment, directory = rebuilt(job.run, say)
+    moved = {} if job.data.path is None else {"path": job.data.path}
+    experiment, directory = rebuilt(job.run, say, moved, moved=True)
+    require_same_data(directory, experiment.data)
     trained = open_run(job.run, job.step)
     configure_jax(experiment.trainer)
     kept = directory.schema.exists()
@@ -85,14 +89,15 @@ def open_subject(job: ExportJob, say: Say) -> Subject:
         predictor = Predictor.of(experiment, trained, mesh, experiment.evaluation.batch_size)
         grounds = find_grounds(predictor, directory, options, trained.step)
         temperature = grounds.temperature if grounds is not None else None
-        compared = tuple(
-            Compared(split, source, _said(predictor.on("parity", source), temperature, split))
-            for split, source in _examples(experiment.data, job.export.parity.examples)
-        )
+        compared = []
+        for split, source in _examples(experiment.data, job.export.parity.examples):
+            found = _said(predictor.on("parity", source), split)
+            require_as_recorded(directory, trained, found)
+            compared.append(Compared(split, source, _calibrated(found, temperature)))
     if not compared:
         expected = "data with examples, to compare the artifact with"
         raise InvalidConfig(Problem("run", job.run, expected))
-    return Subject(directory, experiment, trained, schema, temperature, compared)
+    return Subject(directory, experiment, trained, schema, temperature, tuple(compared))
 
 
 def _examples(data: Data, least: int) -> Iterator[tuple[str, Source]]:
@@ -108,12 +113,17 @@ def _examples(data: Data, least: int) -> Iterator[tuple[str, Source]]:
         yield split, source
 
 
-def _said(predictor: Predictor, temperature: float | None, split: str) -> Evaluation:
-    """The run's predictions of the split `parity`, in order, calibrated."""
+def _said(predictor: Predictor, split: str) -> Evaluation:
+    """The run's predictions of the split `parity`, in order."""
     found = predictor("parity", embed=True)
     order = np.argsort(found.predictions["index"], kind="stable")
     arrays = {name: array[order] for name, array in found.predictions.items()}
-    if temperature is not None:
-        logs = log_probabilities(arrays["probabilities"])
-        arrays["probabilities"] = TemperatureScaling(temperature).apply(logs)
     return Evaluation(split, found.metrics, arrays)
+
+
+def _calibrated(found: Evaluation, temperature: float | None) -> Evaluation:
+    if temperature is None:
+        return found
+    logs = log_probabilities(found.predictions["probabilities"])
+    sure = TemperatureScaling(temperature).apply(logs)
+    return replace(found, predictions={**found.predictions, "probabilities": sure})

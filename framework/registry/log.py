@@ -69,6 +69,8 @@ def read_log(store: Store, model: str) -> tuple[Entry, ...]:
     names = sorted(store.files(folder), key=lambda name: (len(name), name))
     entries: list[Entry] = []
     for name in names:
+        if name.removeprefix(f"{folder}/").startswith("."):  # a desktop's, such as .DS_Store
+            continue
         if not _FILE.fullmatch(name.removeprefix(f"{folder}/")):
             raise RegistryError(f"{store.where}/{name}: no entry of a log, it is not ours")
         expected = place(model, len(entries) + 1)

@@ -118,8 +118,8 @@ def rollback(
                 f"{alias} of {name} is {_told(stack[-1])}, not {_told(expect)}: not moved"
             )
         if len(stack) < 2:
-            text = f"{alias} of {name} has never been another version than {stack[-1]}"
-            raise InvalidRequest(f"{text}: there is nothing to go back to")
+            text = f"{alias} of {name} is {_told(stack[-1])}, and no earlier promotion is left"
+            raise InvalidRequest(f"{text} to go back to")
         content = {"alias": alias, "before": stack[-1], "version": stack[-2]}
         return Draft("rollback", reason, content)
 

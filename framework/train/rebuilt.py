@@ -18,13 +18,14 @@ Say = Callable[[str], None]
 
 
 def rebuilt(
-    run: Path, say: Say, data: Mapping[str, Any] | None = None
+    run: Path, say: Say, data: Mapping[str, Any] | None = None, *, moved: bool = False
 ) -> tuple[Experiment, RunDirectory]:
     """The run's experiment, on one device where these here do not fit its mesh.
 
     Args:
         say: told what is not as it was in the run.
         data: arguments of its data set to replace, such as `path`.
+        moved: they say where the run's own data are now, and no other data.
 
     Raises:
         InvalidConfig: there is no run, or it cannot be built today.
@@ -33,7 +34,7 @@ def rebuilt(
     settings = run_settings(directory)
     before = directory.read_json("data.json") or {}
     # Other data are read as the run's were: by their means and categories, not by their own.
-    learned = _in(directory, before.get("learned", {})) if data else {}
+    learned = _in(directory, before.get("learned", {})) if data and not moved else {}
     settings["data"] = {**settings["data"], **learned, **(data or {})}
     try:
         experiment = assemble(settings)
@@ -44,9 +45,9 @@ def rebuilt(
             # Of other data it is what the command says, not what the run's record does.
             raise (error if data else error.under(f"{run}/config.yaml")) from None
         say("On one device, as the run's mesh does not fit these: numbers differ by rounding.")
-    if not data and before.get("fingerprint") not in (None, experiment.data.fingerprint):
+    if (moved or not data) and before.get("fingerprint") not in (None, experiment.data.fingerprint):
         say("The data have changed since: the batches are not those of the run.")
-    if data:
+    if data and not moved:
         return experiment, directory
     outputs = experiment.task.outputs(experiment.data.spec)
     own = as_begun(experiment.data, directory.path, outputs, say)

@@ -36,7 +36,7 @@ TABLE = Signature(
         (GOOD[:0], "the batch is empty"),
         (GOOD[0], r"got shape \[2, 3\]; a single example is a batch of one: x\[None\]"),
         (GOOD[..., None], r"got shape \[2, 2, 3, 1\]"),
-        (GOOD.astype(float), "got type float64; give the raw values, not scaled ones"),
+        (GOOD.astype(float), r"got type float64; its values are whole: .astype\('uint8'\)"),
         (GOOD / 255, "give the raw values"),
         (GOOD.astype(str), "got type text"),
         (GOOD.astype(object), "got type object"),

@@ -66,6 +66,12 @@ def test_what_is_no_entry(filled, log, content):
     assert "00000005.json: " in damaged(filled)
 
 
+def test_what_a_desktop_leaves_in_a_folder_is_no_entry(filled, log):
+    before = read_model(filled, "toy")
+    (log / ".DS_Store").write_text("")
+    assert read_model(filled, "toy") == before
+
+
 def test_a_file_that_does_not_belong_there(filled, log):
     (log / "notes.txt").write_text("")
     assert "notes.txt: no entry of a log" in damaged(filled)

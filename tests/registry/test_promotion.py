@@ -137,7 +137,7 @@ def test_a_rollback_goes_back_one_promotion_at_a_time(three):
         promote(three, "toy", version, "champion", {"a": lets})
     assert rollback(three, "toy", "champion", reason="slow")[1].version == 2
     assert rollback(three, "toy", "champion")[1].version == 1
-    with pytest.raises(InvalidRequest, match="nothing to go back to"):
+    with pytest.raises(InvalidRequest, match="no earlier promotion is left"):
         rollback(three, "toy", "champion")
     assert champion(three) == 1
     assert read_model(three, "toy").moves[3].entry.reason == "slow"

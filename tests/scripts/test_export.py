@@ -379,6 +379,66 @@ def test_a_checkpoint_that_is_not_the_last_has_a_temperature_of_its_own(run, tmp
     assert inspect(place).about["run"]["step"] == 20
 
 
+def test_a_model_that_says_otherwise_than_its_run_recorded_is_refused(run, tmp_path, capsys):
+    """As after an edit of a user's own model: the same parameters, another function."""
+    copied = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("artifact*"))
+    config = (copied / "config.yaml").read_text()
+    assert "_target_: framework.models.MLP" in config
+    changed = config.replace("framework.models.MLP", "tests.scripts.changed_model.Changed")
+    (copied / "config.yaml").write_text(changed)
+    assert here(f"run={copied}", module=MODULE) == 2
+    said = capsys.readouterr().err
+    assert "a model that says what it said when the run ended: probabilities of example" in said
+    assert "its code has changed since; the run's commit is" in said
+    assert not (copied / "artifact").exists()
+
+
+def test_data_that_have_changed_are_refused_and_moved_ones_are_found(tmp_path, capsys):
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    run = tmp_path / "run"
+    words = language_words(pages, run, 48)
+    short = ["trainer.steps=40", "evaluation.every=40", "model.layers=1"]
+    assert here(*words, *short, "evaluation.analysis.depth=none") == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    pages.rename(elsewhere / "pages")  # a corpus goes by its folder's name
+    assert here(f"run={run}", module=MODULE) == 2
+    assert "expected an existing path" in capsys.readouterr().err
+    moved = f"data.path={elsewhere / 'pages'}"
+    assert here(f"run={run}", moved, module=MODULE) == 0, capsys.readouterr().err
+    about = inspect(run / "artifact").about
+    assert (
+        about["data"]["fingerprint"] == json.loads((run / "data.json").read_text())["fingerprint"]
+    )
+    (elsewhere / "pages" / "0.txt").write_text("Something else. " * 60)
+    assert here(f"run={run}", moved, "export.replace=true", module=MODULE) == 2
+    assert "their content has changed (fingerprint" in capsys.readouterr().err
+
+
+def test_no_artifact_is_made_inside_another(export, artifact):
+    ended = export(f"export.dir={artifact}/deep/er")
+    assert ended.code == 2
+    assert "a place outside other artifacts" in ended.err
+    assert inspect(artifact)
+
+
+def test_the_card_says_what_holds_for_the_artifact(run, artifact, tmp_path):
+    card = (artifact / "model_card.md").read_text()
+    loaded = load(artifact, warm=False)
+    assert card.index("## This artifact") < card.index("## Model details")
+    assert f"log loss {loaded.metrics()['log_loss']:.4g}" in card
+    assert repr(loaded).count("\n") == 0
+    place = tmp_path / "early"
+    words = [f"run={run}", "step=20", "export.precision=bfloat16", f"export.dir={place}"]
+    loose = ["export.parity.bfloat16.agreement=0.9", "export.parity.bfloat16.accuracy_drop=0.1"]
+    assert here(*words, *loose, module=MODULE) == 0
+    early = (place / "model_card.md").read_text()
+    assert "step 20: " in early
+    assert "in bfloat16" in early
+    assert "with the weights of step 40 instead of 20" in early
+
+
 def test_a_run_without_analysis_is_exported_uncalibrated(run, tmp_path):
     copied = shutil.copytree(run, tmp_path / "run")
     shutil.rmtree(copied / "reference_profile")

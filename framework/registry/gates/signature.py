@@ -14,16 +14,22 @@ _OUTPUT = ("shape", "dtype", "classes")
 class SignatureCompatible:
     """Inputs have the champion's names, shapes, types and units, and take what it took; its
     outputs are all there, with the same classes. More outputs are no harm.
+
+    Attributes:
+        ignore: outputs that no client reads, such as the embedding of another network.
     """
+
+    ignore: tuple[str, ...] = ()
 
     def __call__(self, candidate: Contender, champion: Contender | None) -> Verdict:
         """Fails where a client would have to change."""
         if champion is None:
             return Verdict(True, "there are no clients yet")
         ours, theirs = candidate.about["signature"], champion.about["signature"]
+        read = theirs["outputs"]
         wrong = [
             *_inputs(ours["inputs"], theirs["inputs"]),
-            *_outputs(ours["outputs"], theirs["outputs"]),
+            *_outputs(ours["outputs"], {n: o for n, o in read.items() if n not in self.ignore}),
         ]
         return Verdict(not wrong, "; ".join(wrong) or "the champion's clients need no change")
 
