@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -31,40 +32,53 @@ def serve(channel: socket.socket, run: Run, check: Check, pack: Pack) -> int:
         check: says what is wrong with a sweep.
         pack: trains trials, of each the `number` and the `words`, as rows of one program.
     """
-    messages = _listen(channel)
-    while (message := messages.get()) is not None:
+    driver = _listen(channel)
+    while (message := driver.messages.get()) is not None and not driver.gone.is_set():
         if "devices" in message:
             _take(**message["devices"])
         elif "check" in message:
             _answer(channel, {"checked": check(message["check"])})
         else:
             if "pack" in message:
-                goes_on = _try_pack(channel, pack, **message["pack"])
+                goes_on = _try_pack(driver, pack, **message["pack"])
             else:
-                goes_on = _try_one(channel, run, **message["run"])
+                goes_on = _try_one(driver, run, **message["run"])
             if not goes_on:
                 return 0
             _answer(channel, {"ready": True})
     return 0
 
 
-def _listen(channel: socket.socket) -> "queue.Queue[dict[str, Any] | None]":
+@dataclass
+class _Driver:
+    """The other end of the channel.
+
+    Attributes:
+        gone: it has ended; what it said before is not done any more.
+        busy: a trial is under way.
+    """
+
+    channel: socket.socket
+    messages: "queue.Queue[dict[str, Any] | None]" = field(default_factory=queue.Queue)
+    gone: threading.Event = field(default_factory=threading.Event)
+    busy: threading.Event = field(default_factory=threading.Event)
+
+
+def _listen(channel: socket.socket) -> _Driver:
     """The driver's messages; where it is gone, the trial under way is asked to save and end."""
-    messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    driver = _Driver(channel)
 
     def listen() -> None:
         with contextlib.suppress(OSError), channel.makefile("r", encoding="utf-8") as lines:
             for line in lines:
-                messages.put(json.loads(line))
-        messages.put(None)
-        if _busy.is_set():
+                driver.messages.put(json.loads(line))
+        driver.gone.set()
+        driver.messages.put(None)
+        if driver.busy.is_set():
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=listen, daemon=True).start()
-    return messages
-
-
-_busy = threading.Event()
+    return driver
 
 
 def _take(environment: Mapping[str, str], cores: Sequence[int]) -> None:
@@ -79,15 +93,15 @@ def _answer(channel: socket.socket, message: Mapping[str, Any]) -> None:
         channel.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _try_one(channel: socket.socket, run: Run, number: int, words: Sequence[str], log: str) -> bool:
+def _try_one(driver: _Driver, run: Run, number: int, words: Sequence[str], log: str) -> bool:
     """Trains a trial; whether the process goes on after it."""
-    code, said, whole = _try(run, words, log)
-    _answer(channel, {"ended": {"number": number, "code": code, "message": said}})
+    code, said, whole = _try(driver, run, words, log)
+    _answer(driver.channel, {"ended": {"number": number, "code": code, "message": said}})
     return whole and code != START_AGAIN
 
 
 def _try_pack(
-    channel: socket.socket, pack: Pack, trials: Sequence[Mapping[str, Any]], forced: bool
+    driver: _Driver, pack: Pack, trials: Sequence[Mapping[str, Any]], forced: bool
 ) -> bool:
     """Trains trials together; whether the process goes on after them.
 
@@ -98,7 +112,7 @@ def _try_pack(
     def tell(number: int, code: int, message: str, packed: bool) -> None:
         codes[number] = code
         said = {"number": number, "code": code, "message": message, "packed": packed}
-        _answer(channel, {"ended": said})
+        _answer(driver.channel, {"ended": said})
 
     def run(words: Sequence[str]) -> int:
         del words
@@ -109,7 +123,7 @@ def _try_pack(
         pack(trials, forced, tell)
         return 0
 
-    code, said, whole = _try(run, (), trials[0]["log"])
+    code, said, whole = _try(driver, run, (), trials[0]["log"])
     for trial in trials:
         if trial["number"] not in codes:
             tell(trial["number"], code or 1, said, False)
@@ -117,12 +131,14 @@ def _try_pack(
     return whole and not full and START_AGAIN not in codes.values()
 
 
-def _try(run: Run, words: Sequence[str], log: str) -> tuple[int, str, bool]:
+def _try(driver: _Driver, run: Run, words: Sequence[str], log: str) -> tuple[int, str, bool]:
     """Exit code, last words, and whether the process is fit for another trial."""
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = True
-    _busy.set()
+    driver.busy.set()
+    if driver.gone.is_set():  # so that nobody has sent a signal
+        return START_AGAIN, "", False
     with _written_to(path) as errors:
         try:
             _wait_for_another(path.parent)
@@ -130,7 +146,7 @@ def _try(run: Run, words: Sequence[str], log: str) -> tuple[int, str, bool]:
         except Exception:
             traceback.print_exc()
             code, whole = 1, False
-    _busy.clear()
+    driver.busy.clear()
     gc.collect()
     said = errors.message()
     return code, said if code else "", whole and "too little memory" not in said

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,20 @@ def test_devices_are_taken_before_a_trial(
     driver._socket.sendall(json.dumps({"devices": share}).encode() + b"\n")
     assert told(driver, tmp_path, "good")["code"] == 0
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "2"
+
+
+def test_what_a_driver_said_before_it_died_is_not_done(tmp_path: Path) -> None:
+    """A worker that was still starting would train a trial that another driver has by now."""
+    ours, theirs = socket.socketpair()
+    asked: list[Sequence[str]] = []
+    run = {"number": 0, "words": ["good"], "log": str(tmp_path / "run" / "trial.log")}
+
+    def slow(given: dict[str, Any]) -> dict[str, Any]:
+        ours.close()
+        time.sleep(0.3)
+        return {}
+
+    ours.sendall(b"".join(json.dumps(m).encode() + b"\n" for m in ({"check": {}}, {"run": run})))
+    assert serve(theirs, lambda words: asked.append(words) or 0, slow, None) == 0
+    assert asked == []
+    assert not (tmp_path / "run").exists()
