@@ -5,6 +5,7 @@ admitted again, or is restarted: that is one try. The cluster needs no driver fo
 next driver finds JobSets by their trials' names and takes them over.
 """
 
+import atexit
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -73,6 +74,7 @@ class JobSets:
     _looked: float = float("-inf")
     _changed: threading.Event = field(default_factory=threading.Event)
     _watcher: threading.Thread | None = None
+    _ending: threading.Event = field(default_factory=threading.Event)
 
     def free(self) -> int:
         """How many trials may still be queued."""
@@ -91,6 +93,7 @@ class JobSets:
         if self._watcher is None:
             self._watcher = threading.Thread(target=self._watch, daemon=True)
             self._watcher.start()
+            atexit.register(self._end, self._watcher)
 
     def wait(self, seconds: float) -> list[Ended]:
         """Tries that ended, waiting that long at most for the first one."""
@@ -118,13 +121,18 @@ class JobSets:
     def _watch(self) -> None:
         """Has `wait` look as soon as something changes."""
         pause = self.order.options.poll_seconds
-        while True:
+        while not self._ending.is_set():
             try:
                 self.cluster.changed(self.order.sweep, pause)
             except ClusterError:
-                time.sleep(pause)
+                self._ending.wait(pause)
             self._changed.set()
-            time.sleep(min(pause, _SOON))  # many things change at once
+            self._ending.wait(min(pause, _SOON))  # many things change at once
+
+    def _end(self, watcher: threading.Thread) -> None:
+        """Before the interpreter does: a thread that it finds in a library may abort it."""
+        self._ending.set()
+        watcher.join(_SOON)
 
     def _due(self) -> bool:
         pause = _SOON if self._stopping else self.order.options.poll_seconds
