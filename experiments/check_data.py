@@ -16,7 +16,10 @@ def _work() -> Work:
     from framework.train.listeners.progress import make_console
     from framework.train.quality import finish
 
-    return lambda check, _: finish(check, make_console(True))
+    def work(check: Any, _: Any) -> None:
+        finish(check, make_console(True))
+
+    return work
 
 
 def _prepare() -> Any:
