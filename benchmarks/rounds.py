@@ -9,14 +9,13 @@ from statistics import median
 from typing import Any
 
 import bare
-import hydra
 import jax
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from framework.checkpoint import Checkpoints
-from framework.config.diagnose import as_plain
+from framework.config.command import compose_words
 from framework.data import training_batches
 from framework.parallel import build_mesh
 from framework.run import RunDirectory
@@ -95,8 +94,7 @@ class Rounds:
 
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
     """The settings that a command line with these overrides would have."""
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return as_plain(hydra.compose("config", overrides=list(overrides)))
+    return compose_words(overrides).settings
 
 
 def only_training(

@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from framework.config import InvalidConfig
+from framework.config.command import compose_words
 from framework.data import tokenizer_from_json
 from framework.train import Experiment, assemble
-from tests.conftest import ROOT
 from tests.data.make import text_folder
 
 SMALL = ["model.layers=1", "model.width=16", "data.sequence_length=32", "data.batch_size=8"]
@@ -20,11 +18,7 @@ def assembled(tmp_path: Path, *overrides: str) -> Experiment:
     if not folder.exists():
         text_folder(folder)
     words = ["experiment=shakespeare", f"data.path={folder}", f"run.dir={tmp_path / 'run'}", *SMALL]
-    with initialize_config_dir(str(ROOT / "configs"), version_base=None):
-        config = compose("config", [*words, *overrides])
-    settings = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(settings, dict)
-    return assemble({str(key): value for key, value in settings.items()})
+    return assemble(compose_words([*words, *overrides]).settings)
 
 
 def test_the_model_takes_the_tokenizers_size(tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from framework.config.command import CONFIGS
-from framework.config.compose import compose_once
-from framework.config.diagnose import as_plain
+from framework.config.command import compose_words
 from framework.train import Experiment, assemble
 
 LANGUAGE = (
@@ -18,9 +16,7 @@ SMALL = ("model=mlp", "model.widths=[16]")
 
 def settings(*words: str) -> dict[str, Any]:
     """The settings of an experiment."""
-    composed = compose_once(words, CONFIGS, "config")
-    assert composed is not None
-    return as_plain(composed[0])
+    return compose_words(words).settings
 
 
 def experiment(*words: str, devices: int = 8) -> Experiment:

@@ -136,7 +136,7 @@ def ranked(
     language: Experiment, v5e: Chip, compiler: FakeCompiler, seconds: float = 60.0
 ) -> tuple[Ranking, int]:
     ranking = Ranking()
-    worth = searching._worth_compiling(language, 8, 1, v5e, ranking)
+    worth = searching.worth_compiling(language, 8, 1, v5e, ranking)
     queue, count = searching._Queue(worth, v5e.memory), len(worth)
     clock = searching._Clock(time.monotonic() + seconds, most=0.0)
     searching._compile_all(queue, [compiler], clock, True, ranking)  # type: ignore[list-item]
