@@ -30,6 +30,8 @@ from scripts.lifeline import lifeline
 ROOT = Path(__file__).resolve().parent.parent
 GRACE = 10.0
 _TELLING = (2, 1, 130, 75)
+# The transport's, whose threads write parts of such lines in turn.
+_CHATTER = re.compile(r"\[Gloo\] Rank|Expected number of connected peer ranks")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -125,7 +127,7 @@ def _wait(started: Sequence["subprocess.Popen[str]"], grace: float) -> list[bool
 def _copy(prefix: str, stream: IO[str] | None, target: IO[str]) -> None:
     assert stream is not None
     for line in stream:
-        if line.startswith("[Gloo] Rank"):  # the transport's chatter
+        if _CHATTER.search(line):
             continue
         target.write(prefix + line)
         target.flush()

@@ -63,6 +63,16 @@ def test_lines_are_prefixed_and_words_handed_on(
     assert {f"[{n}] to err" for n in range(3)} <= set(err.splitlines())
 
 
+def test_the_transport_is_not_heard_whose_threads_write_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = "is connected to 1 peer ranks. Expected number of connected peer ranks is : 1"
+    lines = [f"[Gloo] Rank 0 {said}", f"[Gloo] Rank [Gloo] Rank 1 {said}", f" {said}", said[16:]]
+    options = write(tmp_path, monkeypatch, f"print({chr(10).join(lines)!r}, 'not', sep='\\n')")
+    assert main([*options, "--processes", "1"]) == 0
+    assert capfd.readouterr().out.split() == ["[0]", "begun", "[0]", "not"]
+
+
 def test_the_rest_is_killed_soon_after_one_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
