@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.interruption import end_at_once_on_signals
 
-_kept: dict[str, Any] = {}  # data and model of the trial before
+_kept: dict[str, Any] = {}  # data and models of the trials before
 
 
 def main(descriptor: int) -> int:

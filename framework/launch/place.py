@@ -16,7 +16,7 @@ class Ended:
             fault), negative for a signal; None where nobody knows.
         message: the last plain words of its stderr, or what the place says of it; one line.
         device: on what it ran.
-        seconds: that it took.
+        seconds: that it took; rows of a pack divide the time of theirs.
         packed: whether it was a row of a program with others.
     """
 

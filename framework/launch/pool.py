@@ -43,14 +43,23 @@ class _Worker:
     Attributes:
         trials: that it has, by number.
         busy: until it says that it is ready for others.
+        seconds: of each of its trials until `counted`; rows of a pack divide the time.
     """
 
     share: Share
     process: Process
     trials: dict[int, Trial] = field(default_factory=dict)
     busy: bool = False
-    begun: float = 0.0
+    seconds: float = 0.0
+    counted: float = 0.0
     tried: bool = False
+
+    def count(self) -> float:
+        """Seconds that each of its trials has had till now."""
+        now = time.monotonic()
+        self.seconds += (now - self.counted) / max(1, len(self.trials))
+        self.counted = now
+        return self.seconds
 
 
 class Pool:
@@ -62,6 +71,7 @@ class Pool:
 
     def __init__(self, shares: Sequence[Share], packing: Packing = UNPACKED) -> None:
         self.packing = packing
+        self._stopping = False
         self._workers = [_Worker(share, new_process()) for share in shares]
         for worker in self._workers:
             _equip(worker)
@@ -94,17 +104,18 @@ class Pool:
             if not own:
                 break
             worker.trials = {trial.number: trial for trial in own}
-            worker.busy, worker.begun = True, time.monotonic()
+            worker.busy, worker.seconds, worker.counted = True, 0.0, time.monotonic()
             worker.process.send(self._message(own))
 
     def wait(self, seconds: float) -> list[Ended]:
         """Tries that ended."""
         ready, _, _ = select.select([worker.process for worker in self._workers], [], [], seconds)
-        heard = [self._heard(worker) for worker in self._workers if worker.process in ready]
+        heard = [self._heard(worker) for worker in [*self._workers] if worker.process in ready]
         return [ended for found in heard for ended in found]
 
     def stop(self, at_once: bool) -> None:
-        """SIGTERM, or SIGKILL."""
+        """SIGTERM, or SIGKILL; a worker that ends is not replaced any more."""
+        self._stopping = True
         for worker in self._workers:
             if at_once:
                 worker.process.kill()
@@ -145,6 +156,9 @@ class Pool:
             # It could not even start: the next would not either.
             raise RuntimeError(f"a worker ended with exit code {code} before it had a trial")
         found = [self._ended(worker, number, code, _said_of(code)) for number in [*worker.trials]]
+        if self._stopping:
+            self._workers.remove(worker)
+            return found
         worker.process, worker.tried, worker.busy = new_process(), False, False
         _equip(worker)
         return found
@@ -152,9 +166,9 @@ class Pool:
     def _ended(
         self, worker: _Worker, number: int, code: int | None, message: str, packed: bool = False
     ) -> Ended:
+        seconds = worker.count()
         del worker.trials[number]
         worker.tried = True
-        seconds = time.monotonic() - worker.begun
         return Ended(number, code, message, worker.share.shown, seconds, packed)
 
 

@@ -6,16 +6,16 @@ from typing import Any
 
 from framework.config import InvalidConfig
 from framework.config.build import Call, read
-from framework.train.checks import check_parts
+from framework.train.checks import ANY_DEVICES, check_parts
 from framework.train.distilling.kept import speechless
 from framework.train.experiment import Experiment
 
-ANY_DEVICES = 0
-WORTH_KEEPING = ("data", "model")
+__all__ = ["ANY_DEVICES", "Kept", "assemble"]
 
+WORTH_KEEPING = {"data": 1, "model": 8}  # and how many of each
 
-Kept = dict[str, tuple[Any, Any]]
-"""The parts of the last experiment that are worth keeping, by name: their settings, the part."""
+Kept = dict[str, list[tuple[Any, Any]]]
+"""Parts of the last experiments that are worth keeping, by name: their settings, the part."""
 
 
 def assemble(
@@ -24,11 +24,10 @@ def assemble(
     """Builds and checks the experiment that `settings` describe; touches no accelerator.
 
     Args:
-        kept: for a process that assembles many: data and models are taken from here where their
-            settings are the same, and kept here.
-
         devices: how many there will be; None: those that JAX finds; ANY_DEVICES: what depends on
             their number is not checked.
+        kept: for a process that assembles many: data and models are taken from here where their
+            settings are the same, and kept here.
 
     Raises:
         InvalidConfig: all problems of the settings, of the parts and between the parts.
@@ -60,6 +59,8 @@ def assemble(
 def _part(call: Call, name: str, settings: Mapping[str, Any], kept: Kept | None) -> Any:
     if kept is None or name not in WORTH_KEEPING:
         return call.part(name)
-    if name not in kept or kept[name][0] != settings.get(name):
-        kept[name] = settings.get(name), call.part(name)
-    return kept[name][1]
+    own = settings.get(name)
+    several = kept.setdefault(name, [])
+    one = next((one for one in several if one[0] == own), None) or (own, call.part(name))
+    kept[name] = [*(other for other in several if other is not one), one][-WORTH_KEEPING[name] :]
+    return one[1]

@@ -25,11 +25,13 @@ from framework.train.experiment import Experiment, fitted
 from framework.train.options import EvaluationOptions, Trainer
 from framework.train.record_checks import RECORD_CHECKS
 
+ANY_DEVICES = 0  # what depends on their number is not checked
+
 
 def check_parts(parts: Mapping[str, Any], devices: int | None = None) -> list[Problem]:
     """Every problem between the `parts` of an experiment (those of its fields that were built).
 
-    `devices` is how many there will be; None: those that JAX finds; 0: nobody knows.
+    `devices` is how many there will be; None: those that JAX finds; or ANY_DEVICES.
     """
     known = {"teacher": None, **parts}
     problems = _run(CHECKS, known)
@@ -38,7 +40,7 @@ def check_parts(parts: Mapping[str, Any], devices: int | None = None) -> list[Pr
     if network is not None:
         known["network"] = network
         problems += _run(NETWORK_CHECKS, known)
-    if devices == 0:
+    if devices == ANY_DEVICES:
         return problems
     if devices is not None:
         return problems + _run(DEVICE_CHECKS, {**known, "devices": devices, "processes": 1})

@@ -77,7 +77,7 @@ def test_static_parts_of_values_are_told_apart_by_jax() -> None:
     assert one.call(1, one.abstract_state(experiment("seed=5").values())) is calls[0]
 
 
-def test_six_rates_and_two_seeds_compile_each_program_once(tmp_path: Path) -> None:
+def test_rates_and_seeds_of_two_widths_in_turn_compile_each_program_once(tmp_path: Path) -> None:
     """Counted by JAX itself, in a process whose cache of programs is off."""
     compiled: list[str] = []
 
@@ -93,6 +93,7 @@ def test_six_rates_and_two_seeds_compile_each_program_once(tmp_path: Path) -> No
         for number in range(12):
             rate, seed = 10.0 ** -(1 + number % 6), number // 6
             more = (
+                f"model.widths=[{8 + number % 2}]",
                 f"optimizer.learning_rate={rate}",
                 f"seed={seed}",
                 f"run.dir={tmp_path}/{number}",
@@ -102,6 +103,6 @@ def test_six_rates_and_two_seeds_compile_each_program_once(tmp_path: Path) -> No
             counts.append(len(compiled))
     finally:
         jax.monitoring.unregister_event_duration_listener(hear)
-    assert counts[0] > 0
-    # The first has them all compiled.
-    assert counts == [counts[0]] * 12, compiled[counts[0] :]
+    assert 0 < counts[0] < counts[1]
+    # The first of each width has them all compiled.
+    assert counts[1:] == [counts[1]] * 11, compiled[counts[1] :]
