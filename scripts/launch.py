@@ -28,7 +28,7 @@ def main(words: Sequence[str] | None = None) -> int:
     from framework.config.command import report
     from framework.launch.gke.cluster import ClusterError
     from framework.launch.gke.commands import Commands, open_sweep
-    from framework.launch.gke.storage import StorageError
+    from framework.launch.storage import StorageError
 
     try:
         commands: Commands = open_sweep(chosen.sweep)

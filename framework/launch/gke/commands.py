@@ -12,7 +12,7 @@ from framework.launch.gke.order import Order
 from framework.launch.gke.place import CANCELLED
 from framework.launch.gke.record import RECORD, read_record
 from framework.launch.gke.situation import Situation, situation, terminated
-from framework.launch.gke.storage import Storage, open_storage
+from framework.launch.storage import Storage, open_storage
 from framework.launch.sweep import Sweep
 from framework.launch.table import Row
 
@@ -137,7 +137,8 @@ def open_sweep(directory: Path) -> Commands:
         raise InvalidConfig(Problem("SWEEP", directory, "the directory of a sweep on GKE", hint))
     order = record.order()
     cluster = connect(order.options.namespace, order.options.context)
-    return Commands(Sweep(directory), order, cluster, open_storage(order.options, order.sweep))
+    storage = open_storage("launch.storage", order.options.address, order.sweep)
+    return Commands(Sweep(directory), order, cluster, storage)
 
 
 def _failed_first(pod: Thing) -> tuple[bool, str]:

@@ -14,11 +14,11 @@ from framework.launch.gke.place import JobSets
 from framework.launch.gke.programs import Programs, check_price, price
 from framework.launch.gke.record import new_record
 from framework.launch.gke.rehearsal import Rehearsal
-from framework.launch.gke.storage import open_storage
 from framework.launch.gke.workers import Workers
 from framework.launch.place import Place
 from framework.launch.request import Request
 from framework.launch.slices import check_mesh
+from framework.launch.storage import open_storage
 from framework.launch.sweep import Sweep
 from framework.parallel import MeshOptions
 from framework.train.planning.plan import Plan
@@ -45,7 +45,7 @@ def make_place(request: Request) -> Place:
         check_price(found, request.launch.get("max_cost"), order)
         if not dry:
             cluster = connect(order.options.namespace, order.options.context)
-            storage = open_storage(order.options, order.sweep)
+            storage = open_storage("launch.storage", order.options.address, order.sweep)
     except BaseException:
         programs.close()
         raise

@@ -19,8 +19,8 @@ from framework.launch.gke.manifest import MISTAKE, of_trial
 from framework.launch.gke.names import identity
 from framework.launch.gke.order import Order
 from framework.launch.gke.situation import Situation, situation
-from framework.launch.gke.storage import Storage, StorageError
 from framework.launch.place import Ended
+from framework.launch.storage import Storage, StorageError
 from framework.launch.trial import Trial
 from framework.run import write_text
 

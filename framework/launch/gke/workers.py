@@ -21,9 +21,9 @@ from framework.launch.gke.names import identity, worker_identity
 from framework.launch.gke.order import Order
 from framework.launch.gke.place import AGAIN, device_of
 from framework.launch.gke.situation import situation
-from framework.launch.gke.storage import Storage, StorageError
 from framework.launch.place import Ended
 from framework.launch.slice_worker import CLAIMED, ENDED, NEXT
+from framework.launch.storage import Storage, StorageError
 from framework.launch.trial import Trial
 
 

@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from framework.config import InvalidConfig, Problem
 from framework.config.build import require
 from framework.launch.check import sample
 from framework.launch.gke.names import NAME, sweep_name
-from framework.launch.gke.storage import Storage
 from framework.launch.place import Place
 from framework.launch.request import Request
 from framework.launch.slices import check_mesh
+from framework.launch.storage import Storage, open_storage
 from framework.launch.sweep import Sweep
 from framework.launch.tpu_vm.options import KEY, TpuVmOptions
 from framework.launch.tpu_vm.order import Order, make_order
@@ -49,7 +47,8 @@ def make_place(request: Request) -> Place:
         expected = "a machine that has gcloud"
         hint = "https://cloud.google.com/sdk/docs/install, then gcloud auth login"
         raise InvalidConfig(Problem("hydra/launcher", "tpu_vm", expected, hint))
-    storage = Storage(None, "") if dry else _open(options, order.sweep)
+    address = options.address
+    storage = Storage(None, "") if dry else open_storage("launch.storage", address, order.sweep)
     tries = int(launch.get("max_tries") or 3)
     place = QueuedMachines(order, storage, request.directory / SCRIPTS, tries, _say)
     return Rehearsal(order, place.written) if dry else place
@@ -78,16 +77,6 @@ def _check_meshes(request: Request, order: Order) -> None:
         check_mesh(MeshOptions(**plain), order.slice, order.slices)
         if not any(key.split(".")[0] == "mesh" for key in point):
             return  # all have the same
-
-
-def _open(options: TpuVmOptions, sweep: str) -> Storage:
-    try:
-        files, root = fsspec.core.url_to_fs(options.address, use_listings_cache=False)
-    except (ImportError, ValueError) as error:
-        expected = "an address that fsspec reaches"
-        hint = f"{error}; gs:// needs: pip install gcsfs"
-        raise InvalidConfig(Problem(f"{KEY}.storage", options.address, expected, hint)) from error
-    return Storage(files, f"{root.rstrip('/')}/{sweep}")
 
 
 def _say(line: str) -> None:

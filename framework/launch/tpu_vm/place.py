@@ -14,8 +14,8 @@ from pathlib import Path
 
 from framework.launch.gke.last_words import last_words
 from framework.launch.gke.names import Identity, identity
-from framework.launch.gke.storage import Storage, StorageError
 from framework.launch.place import Ended
+from framework.launch.storage import Storage, StorageError
 from framework.launch.tpu_vm import cloud, commands
 from framework.launch.tpu_vm.cloud import NotNow, Queued, Refused
 from framework.launch.tpu_vm.order import Order

@@ -11,8 +11,8 @@ import pytest
 from framework.launch.driver import Driver
 from framework.launch.gke.kubernetes_cluster import KubernetesCluster
 from framework.launch.gke.place import JobSets
-from framework.launch.gke.storage import open_storage
 from framework.launch.grid import Grid
+from framework.launch.storage import open_storage
 from framework.launch.table import Table
 from tests.launch.fake_place import Watching, end_well, save
 from tests.launch.gke.conftest import make, trial
@@ -107,7 +107,12 @@ def driver(
 ) -> Driver:
     """A new driver of the same sweep."""
     order = make(sweep=SWEEP, seen_at=str(bucket), max_tries=3, max_at_once=4, poll_seconds=0.1)
-    place = JobSets(order, cluster, open_storage(order.options, SWEEP), lambda words: words)
+    place = JobSets(
+        order,
+        cluster,
+        open_storage("launch.storage", order.options.address, SWEEP),
+        lambda words: words,
+    )
     table = Table(folder / "trials.jsonl")
     points = {number: {"seed": number} for number in FATES}
     grid = Grid(points, given=[row.number for row in table])

@@ -12,7 +12,6 @@ from framework.config import InvalidConfig
 from framework.launch.gke.kubernetes_cluster import connect
 from framework.launch.gke.order import make_order
 from framework.launch.gke.record import Record, new_record, options_of, read_record
-from framework.launch.gke.storage import open_storage
 from tests.launch.gke.conftest import IMAGE, make
 
 GOOD = {
@@ -118,9 +117,3 @@ def test_a_context_that_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     with pytest.raises(InvalidConfig, match=r"launch\.context=other: expected a context"):
         connect("default", "other")
-
-
-def test_storage_that_fsspec_does_not_know() -> None:
-    options = make(seen_at="nowhere://x").options
-    with pytest.raises(InvalidConfig, match=r"launch\.storage=nowhere://x: expected an address"):
-        open_storage(options, "sweep")

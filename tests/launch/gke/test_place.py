@@ -14,8 +14,8 @@ from framework.launch.gke.kubernetes_cluster import KubernetesCluster
 from framework.launch.gke.names import trial_identity
 from framework.launch.gke.place import CANCELLED, JobSets
 from framework.launch.gke.situation import situation
-from framework.launch.gke.storage import open_storage
 from framework.launch.place import Ended
+from framework.launch.storage import open_storage
 from tests.launch.gke.conftest import make, trial
 from tests.launch.gke.fake_cluster import FakeCluster
 from tests.launch.gke.fake_server import FakeServer
@@ -42,7 +42,13 @@ def new_place(cluster: KubernetesCluster, bucket: Path) -> Callable[..., JobSets
     def make_place(fits: Callable[[Any], object] = lambda words: words, **options: Any) -> JobSets:
         order = make(seen_at=str(bucket), sweep=SWEEP, **options)
         said: list[str] = []
-        place = JobSets(order, cluster, open_storage(order.options, SWEEP), fits, say=said.append)
+        place = JobSets(
+            order,
+            cluster,
+            open_storage("launch.storage", order.options.address, SWEEP),
+            fits,
+            say=said.append,
+        )
         place.said = said  # type: ignore[attr-defined]
         return place
 

@@ -13,9 +13,9 @@ import pytest
 
 from framework.launch.gke.kubernetes_cluster import KubernetesCluster
 from framework.launch.gke.names import worker_identity
-from framework.launch.gke.storage import open_storage
 from framework.launch.gke.workers import Workers
 from framework.launch.place import Ended
+from framework.launch.storage import open_storage
 from tests.launch.gke.conftest import make, trial
 from tests.launch.gke.fake_cluster import FakeCluster
 
@@ -45,7 +45,12 @@ def bucket(tmp_path: Path) -> Path:
 @pytest.fixture
 def place(cluster: KubernetesCluster, bucket: Path) -> Workers:
     order = make("v6e:2x2", sweep=SWEEP, workers=2, seen_at=str(bucket), poll_seconds=0.1)
-    return Workers(order, cluster, open_storage(order.options, SWEEP), lambda words: words)
+    return Workers(
+        order,
+        cluster,
+        open_storage("launch.storage", order.options.address, SWEEP),
+        lambda words: words,
+    )
 
 
 class Hosts:

@@ -11,7 +11,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from framework.launch.gke.storage import Storage
+from framework.launch.storage import Storage
 from framework.launch.tpu_vm import QueuedMachines, cloud, commands
 from tests.launch.tpu_vm.conftest import order_of
 from tests.launch.tpu_vm.rest import Requests, serve

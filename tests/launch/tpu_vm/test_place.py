@@ -6,8 +6,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from framework.launch.gke.storage import Storage
 from framework.launch.place import Ended
+from framework.launch.storage import Storage
 from framework.launch.tpu_vm import QueuedMachines
 from framework.launch.trial import Trial
 from tests.launch.tpu_vm.conftest import Gcloud, order_of

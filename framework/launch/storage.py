@@ -1,7 +1,7 @@
 """A sweep's directory in the storage, as this machine sees it.
 
-Pods write run directories there. What the driver reads of them, all but checkpoints, is brought
-here; what it asks of a run that is under way is taken there.
+Pods and TPU machines write run directories there. What the driver reads of them, all but
+checkpoints, is brought here; what it asks of a run that is under way is taken there.
 """
 
 import contextlib
@@ -16,7 +16,6 @@ import fsspec
 
 from framework.config import InvalidConfig, Problem
 from framework.launch.evidence import STOP_REQUEST
-from framework.launch.gke.options import KEY, GkeOptions
 
 WATCHED = "metrics.jsonl"
 _STAYS = ("checkpoints", "wandb", "events")  # large, or of no use without the rest
@@ -118,18 +117,21 @@ class Storage:
         self._sizes[there] = size
 
 
-def open_storage(options: GkeOptions, sweep: str) -> Storage:
-    """The storage of a sweep; asks it nothing yet.
+def open_storage(key: str, address: str, sweep: str) -> Storage:
+    """The folder `sweep` of the storage at an address; asks it nothing yet.
+
+    Args:
+        key: what errors call the address.
 
     Raises:
         InvalidConfig: fsspec does not know how to reach it.
     """
     try:
-        files, root = fsspec.core.url_to_fs(options.address, use_listings_cache=False)
+        files, root = fsspec.core.url_to_fs(address, use_listings_cache=False)
     except (ImportError, ValueError) as error:
         expected = "an address that fsspec reaches"
         hint = f"{error}; gs:// needs: pip install gcsfs"
-        raise InvalidConfig(Problem(f"{KEY}.storage", options.address, expected, hint)) from error
+        raise InvalidConfig(Problem(key, address, expected, hint)) from error
     return Storage(files, f"{root.rstrip('/')}/{sweep}")
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from framework.config import InvalidConfig
 from framework.launch.evidence import STOP_REQUEST
-from framework.launch.gke.storage import Storage, StorageError, open_storage
-from tests.launch.gke.conftest import make
+from framework.launch.storage import Storage, StorageError, open_storage
 
 TRIAL = "trials/7"
 
@@ -19,7 +19,7 @@ TRIAL = "trials/7"
 def storage() -> Iterator[Storage]:
     """In memory, as a bucket is: no folders, only names."""
     address = f"memory://{uuid.uuid4().hex}"
-    yield open_storage(make(seen_at=address).options, "sweep")
+    yield open_storage("launch.storage", address, "sweep")
     with contextlib.suppress(FileNotFoundError):
         fsspec.filesystem("memory").rm(address, recursive=True)
 
@@ -69,8 +69,13 @@ def test_requests_to_stop_are_taken_there_and_back(storage: Storage, tmp_path: P
     assert storage.read(there) is None
 
 
+def test_an_address_that_fsspec_does_not_know() -> None:
+    with pytest.raises(InvalidConfig, match=r"launch\.storage=nowhere://x: expected an address"):
+        open_storage("launch.storage", "nowhere://x", "sweep")
+
+
 def test_where_the_sweep_lies_on_a_mount_nothing_is_copied(tmp_path: Path) -> None:
-    storage = open_storage(make(seen_at=str(tmp_path)).options, "sweep")
+    storage = open_storage("launch.storage", str(tmp_path), "sweep")
     run = tmp_path / "sweep" / TRIAL
     fill(storage, "summary.json")
     before = (run / "summary.json").stat().st_mtime_ns
