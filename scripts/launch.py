@@ -6,7 +6,8 @@
     python scripts/launch.py retry SWEEP [7 8]        tries again those that failed, or were put off
     python scripts/launch.py fetch SWEEP 7            its run directory, with the checkpoints
 
-SWEEP is its directory here. Exit codes: 0; 1 where the cluster or the storage fails; 2 for a
+SWEEP is its directory here. A confirmation of the best trial is called by its folder in it,
+`confirm/1000`. Exit codes: 0; 1 where the cluster or the storage fails; 2 for a
 mistake of the user's.
 """
 
@@ -32,9 +33,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
     try:
         commands: Commands = open_sweep(chosen.sweep)
-        numbers = [chosen.trial] if "trial" in chosen else getattr(chosen, "trials", [])
+        names = [chosen.trial] if "trial" in chosen else chosen.trials
         more = {"lines": chosen.lines} if chosen.command == "logs" else {}
-        for line in getattr(commands, chosen.command)(numbers, **more):
+        for line in getattr(commands, chosen.command)(names, **more):
             print(line, flush=True)
     except InvalidConfig as error:
         return report(error.problems, "nothing was done")
@@ -60,14 +61,16 @@ def _parser() -> argparse.ArgumentParser:
         own.add_argument("sweep", type=Path, help="its directory")
         return own
 
-    several = {"type": int, "nargs": "*", "metavar": "TRIAL"}
+    several = {"nargs": "*", "metavar": "TRIAL"}
     command("status", "one line a trial: its state, and why").add_argument("trials", **several)
     own = command("logs", "the last lines of a trial's host that failed first, or of its first")
-    own.add_argument("trial", type=int)
+    own.add_argument("trial", metavar="TRIAL")
     own.add_argument("--lines", type=int, default=100)
     command("cancel", "ends trials, or all that run").add_argument("trials", **several)
     command("retry", "tries failed trials again").add_argument("trials", **several)
-    command("fetch", "brings a run directory with its checkpoints").add_argument("trial", type=int)
+    command("fetch", "brings a run directory with its checkpoints").add_argument(
+        "trial", metavar="TRIAL"
+    )
     return parser
 
 

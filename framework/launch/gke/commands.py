@@ -4,46 +4,46 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from framework.config import InvalidConfig, Problem
+from framework.config import InvalidConfig, Problem, nearest
 from framework.launch.gke.cluster import Cluster, Seen, Thing
 from framework.launch.gke.kubernetes_cluster import connect
-from framework.launch.gke.names import trial_identity, worker_identity
+from framework.launch.gke.listed import Listed, listed
+from framework.launch.gke.names import worker_identity
 from framework.launch.gke.order import Order
 from framework.launch.gke.place import CANCELLED
 from framework.launch.gke.record import RECORD, read_record
 from framework.launch.gke.situation import Situation, situation, terminated
 from framework.launch.storage import Storage, open_storage
 from framework.launch.sweep import Sweep
-from framework.launch.table import Row
 
 _ON_ITS_WAY = ("queued", "preempted", "deactivated", "starting", "running")
 
 
 @dataclass(frozen=True)
 class Commands:
-    """A sweep here, and on its cluster."""
+    """A sweep here, and on its cluster; its trials are called `7`, or `confirm/1000`."""
 
     sweep: Sweep
     order: Order
     cluster: Cluster
     storage: Storage
 
-    def status(self, numbers: Sequence[int]) -> Iterator[str]:
+    def status(self, names: Sequence[str]) -> Iterator[str]:
         """A line a trial, from the table, its Workload, JobSet and pods together."""
-        seen = self.cluster.look(self.order.sweep)
-        for row in self._rows(numbers):
-            now = self._now(row, seen)
-            tries = f"{row.tries} tries" if row.tries != 1 else "1 try"
-            yield f"{row.number:5}  {now.state:<11}  {tries:<8}  {now.why}".rstrip()
+        seen, chosen = self.cluster.look(self.order.sweep), self._chosen(names)
+        width = max([5, *(len(each.name) for each in chosen)])
+        for each in chosen:
+            now = self._now(each, seen)
+            tries = f"{each.row.tries} tries" if each.row.tries != 1 else "1 try"
+            yield f"{each.name:>{width}}  {now.state:<11}  {tries:<8}  {now.why}".rstrip()
         for worker in range(self.order.options.workers or 0):
             now = situation(seen, worker_identity(worker).name(self.order.sweep))
             yield f"worker {worker}  {now.state:<11}  {now.why}".rstrip()
 
-    def logs(self, numbers: Sequence[int], lines: int = 100) -> Iterator[str]:
+    def logs(self, names: Sequence[str], lines: int = 100) -> Iterator[str]:
         """The end of the log of the host that failed first, else of the first."""
-        number = self._rows(numbers)[0].number
+        name = self._jobset(self._chosen(names)[0])
         seen = self.cluster.look(self.order.sweep)
-        name = trial_identity(number).name(self.order.sweep)
         pods = seen.pods_of(name)
         if not pods:
             yield f"no pods: {situation(seen, name).why}"
@@ -52,74 +52,81 @@ class Commands:
         yield f"{pod}:"
         yield self.cluster.logs(pod, lines).rstrip()
 
-    def cancel(self, numbers: Sequence[int]) -> Iterator[str]:
+    def cancel(self, names: Sequence[str]) -> Iterator[str]:
         """Ends trials; a driver that is at work learns of it."""
         seen = self.cluster.look(self.order.sweep)
-        for row in self._rows(numbers):
-            now = self._now(row, seen)
+        for each in self._chosen(names):
+            now = self._now(each, seen)
             if now.state not in _ON_ITS_WAY:
-                if numbers:
-                    yield f"trial {row.number}: {now.state}, nothing to cancel"
+                if names:
+                    yield f"trial {each.name}: {now.state}, nothing to cancel"
                 continue
-            run = self.sweep.trials / str(row.number)
-            run.mkdir(parents=True, exist_ok=True)
-            (run / CANCELLED).touch()
-            self.cluster.delete(trial_identity(row.number).name(self.order.sweep))
-            yield f"trial {row.number}: cancelled; its pods save and end"
-        for worker in range(0 if numbers else self.order.options.workers or 0):
+            each.run.mkdir(parents=True, exist_ok=True)
+            (each.run / CANCELLED).touch()
+            self.cluster.delete(self._jobset(each))
+            yield f"trial {each.name}: cancelled; its pods save and end"
+        for worker in range(0 if names else self.order.options.workers or 0):
             self.cluster.delete(worker_identity(worker).name(self.order.sweep))
             yield f"worker {worker}: taken away"
 
-    def retry(self, numbers: Sequence[int]) -> Iterator[str]:
+    def retry(self, names: Sequence[str]) -> Iterator[str]:
         """Has Kueue consider again what it put off for good, and the next start what failed.
 
         Raises:
             InvalidConfig: a driver is at work, which alone may write the table.
         """
-        seen, failed = self.cluster.look(self.order.sweep), []
-        for row in self._rows(numbers):
-            now = self._now(row, seen)
-            workload = seen.workload(trial_identity(row.number).name(self.order.sweep))
+        seen, failed = self.cluster.look(self.order.sweep), False
+        for each in self._chosen(names):
+            now = self._now(each, seen)
+            workload = seen.workload(self._jobset(each))
             if now.state == "deactivated" and workload is not None:
                 self.cluster.activate(workload["metadata"]["name"])
-                yield f"trial {row.number}: Kueue considers it again"
+                yield f"trial {each.name}: Kueue considers it again"
             elif now.state == "failed":
-                failed.append(row.number)
-            elif numbers:
-                yield f"trial {row.number}: {now.state}, nothing to try again"
+                failed = True
+            elif names:
+                yield f"trial {each.name}: {now.state}, nothing to try again"
         if not failed:
             return
         with self.sweep.held():
-            table = self.sweep.table()
-            for number in failed:
-                self.cluster.delete(trial_identity(number).name(self.order.sweep))
-                (self.sweep.trials / str(number) / CANCELLED).unlink(missing_ok=True)
-                table.change(number, state="waiting", message="")
-                yield f"trial {number}: waits for the next start of the sweep"
+            for each in self._chosen(names):  # as it is now that nobody writes
+                if self._now(each, seen).state == "failed":
+                    self.cluster.delete(self._jobset(each))
+                    (each.run / CANCELLED).unlink(missing_ok=True)
+                    each.table.change(each.row.number, state="waiting", message="")
+                    yield f"trial {each.name}: waits for the next start of the sweep"
 
-    def fetch(self, numbers: Sequence[int]) -> Iterator[str]:
+    def fetch(self, names: Sequence[str]) -> Iterator[str]:
         """Brings a run directory, with its checkpoints, from the storage."""
-        number = self._rows(numbers)[0].number
-        run = self.sweep.trials / str(number)
-        self.storage.collect(trial_identity(number).folder, run, checkpoints=True)
-        yield str(run)
+        chosen = self._chosen(names)[0]
+        self.storage.collect(chosen.which.folder, chosen.run, checkpoints=True)
+        yield str(chosen.run)
 
-    def _rows(self, numbers: Sequence[int]) -> list[Row]:
-        rows = list(self.sweep.table())
-        known = {row.number for row in rows}
-        wrong = [number for number in numbers if number not in known]
+    def _chosen(self, names: Sequence[str]) -> list[Listed]:
+        """Those of the names; all without any."""
+        found = listed(self.sweep)
+        known = [each.name for each in found]
+        expected = f"one of the {len(known)} trials of {self.sweep.path}"
+        wrong = [
+            Problem("TRIAL", name, expected, nearest(name, known))
+            for name in names
+            if name not in known
+        ]
         if wrong:
-            expected = f"a trial of {self.sweep.path}, {len(rows)} of them from 0"
-            raise InvalidConfig(*(Problem("TRIAL", number, expected) for number in wrong))
-        return [row for row in rows if row.number in numbers or not numbers]
+            raise InvalidConfig(*wrong)
+        return [each for each in found if each.name in names or not names]
 
-    def _now(self, row: Row, seen: Seen) -> Situation:
+    def _jobset(self, each: Listed) -> str:
+        return each.which.name(self.order.sweep)
+
+    def _now(self, each: Listed, seen: Seen) -> Situation:
         """What the table says of a trial that has ended, else what the cluster does."""
+        row = each.row
         if row.state == "failed":
             return Situation("failed", row.message)
         if row.state in ("done", "pruned"):
             return Situation("done", row.message or row.state)
-        now = situation(seen, trial_identity(row.number).name(self.order.sweep))
+        now = situation(seen, self._jobset(each))
         if now.state == "absent" and self.order.options.workers is not None:
             return Situation("running" if row.state == "running" else "queued", "with a worker")
         return now
@@ -131,14 +138,15 @@ def open_sweep(directory: Path) -> Commands:
     Raises:
         InvalidConfig: none were, or the cluster is not known here.
     """
-    record = read_record(directory)
+    sweep = Sweep(directory.absolute())
+    record = read_record(sweep.path)
     if record is None:
         hint = f"it has no {RECORD}; Slurm's jobs are shown by squeue"
         raise InvalidConfig(Problem("SWEEP", directory, "the directory of a sweep on GKE", hint))
     order = record.order()
     cluster = connect(order.options.namespace, order.options.context)
     storage = open_storage("launch.storage", order.options.address, order.sweep)
-    return Commands(Sweep(directory), order, cluster, storage)
+    return Commands(sweep, order, cluster, storage)
 
 
 def _failed_first(pod: Thing) -> tuple[bool, str]:

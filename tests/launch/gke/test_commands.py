@@ -11,14 +11,17 @@ from framework.launch.gke.kubernetes_cluster import KubernetesCluster
 from framework.launch.gke.manifest import of_trial
 from framework.launch.gke.place import CANCELLED
 from framework.launch.gke.record import Record
-from framework.launch.sweep import Sweep
+from framework.launch.sweep import Sweep, words
 from framework.launch.table import Row, Table
+from framework.launch.trial import Trial
 from scripts.launch import main
 from tests.launch.gke.conftest import IMAGE, trial
 from tests.launch.gke.fake_cluster import FakeCluster
 from tests.launch.gke.fake_server import FakeServer
 
 NAME = "digits-a1b2c3"
+LAUNCH = {"slice": "v6e:4x4", "slices": 1, "image": IMAGE, "queue": "tpus", "max_tries": 3,
+          "storage": "gs://my-bucket"}  # fmt: skip
 
 
 @pytest.fixture
@@ -26,9 +29,7 @@ def sweep(
     tmp_path: Path, fake: FakeCluster, cluster: KubernetesCluster, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """Six trials: done, failed, preempted, without an image, deactivated, not submitted."""
-    launch = {"slice": "v6e:4x4", "slices": 1, "image": IMAGE, "queue": "tpus", "max_tries": 3,
-              "storage": "gs://my-bucket", "seen_at": str(tmp_path / "bucket")}  # fmt: skip
-    record = Record(NAME, launch)
+    record = Record(NAME, {**LAUNCH, "seen_at": str(tmp_path / "bucket")})
     path = tmp_path / "sweep"
     path.mkdir()
     record.write(path)
@@ -49,20 +50,20 @@ def sweep(
     return path
 
 
-def said(capsys: pytest.CaptureFixture[str], *words: object, code: int = 0) -> list[str]:
-    assert main([str(word) for word in words]) == code
+def said(capsys: pytest.CaptureFixture[str], *given: object, code: int = 0) -> list[str]:
+    assert main([str(word) for word in given]) == code
     captured = capsys.readouterr()
     return (captured.err if code else captured.out).splitlines()
 
 
 def test_one_line_a_trial(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = said(capsys, "status", sweep)
-    words = [line.split(maxsplit=4) for line in lines]
-    assert [(each[0], each[1]) for each in words] == [
+    parts = [line.split(maxsplit=4) for line in lines]
+    assert [(each[0], each[1]) for each in parts] == [
         ("0", "done"), ("1", "failed"), ("2", "preempted"), ("3", "starting"),
         ("4", "deactivated"), ("5", "absent"),
     ]  # fmt: skip
-    assert words[2][4].startswith("suspended by Kueue (Preempted): Preempted to accommodate")
+    assert parts[2][4].startswith("suspended by Kueue (Preempted): Preempted to accommodate")
     assert lines[3].endswith("3 of 4 hosts run: ErrImagePull: manifest unknown")
     assert "Kueue has deactivated it for good" in lines[4]
     assert len(said(capsys, "status", sweep, "2", "4")) == 2
@@ -123,13 +124,64 @@ def test_a_run_directory_is_fetched_with_its_checkpoints(
     assert (sweep / "trials/0/checkpoints/100/state/data").exists()
 
 
+@pytest.fixture
+def confirmed(sweep: Path, fake: FakeCluster, cluster: KubernetesCluster) -> dict[int, str]:
+    """Three confirmations of trial 0 as a driver makes them: done, running, failed. Their JobSets
+    by their seeds."""
+    fixed, values = ["experiment=digits", "optimizer=sgd"], {"optimizer.learning_rate": 0.01}
+    Sweep(sweep).begin({"fixed": fixed})
+    order, names, folder = Record(NAME, LAUNCH).order(), {}, sweep / "confirm"
+    folder.mkdir()
+    states: list[Any] = ["done", "running", "failed"]
+    for number, state in enumerate(states):
+        seed = 1000 + number
+        row = Row(number, {**values, "seed": seed}, state, 1)
+        run = folder / str(seed)
+        given = words(fixed, row.values, run, ["validation", "test"])
+        manifest = of_trial(order, Trial(number, row.values, given, run))
+        names[seed] = manifest["metadata"]["name"]
+        cluster.create(manifest)
+        fake.admit(names[seed])
+        Table(folder / "trials.jsonl").put(row)
+    return names
+
+
+def test_confirmations_are_trials_too(
+    sweep: Path, tmp_path: Path, fake: FakeCluster, confirmed: dict[int, str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(sweep)  # by another path than the driver's, which the words hold
+    lines = [line.split() for line in said(capsys, "status", ".")[6:]]
+    assert [each[:2] for each in lines] == [
+        ["confirm/1000", "done"], ["confirm/1001", "running"], ["confirm/1002", "failed"],
+    ]  # fmt: skip
+    pod = fake._pods(confirmed[1001])[0]["metadata"]["name"]
+    fake.logs[pod] = "step 10\n"
+    assert said(capsys, "logs", ".", "confirm/1001") == [f"{pod}:", "step 10"]
+    assert said(capsys, "retry", ".", "confirm/1002") == [
+        "trial confirm/1002: waits for the next start of the sweep"
+    ]
+    assert Table(sweep / "confirm/trials.jsonl")[2].state == "waiting"
+    assert Table(sweep / "trials.jsonl")[2].state == "running"
+    assert said(capsys, "cancel", ".", "confirm/1001") == [
+        "trial confirm/1001: cancelled; its pods save and end"
+    ]
+    assert (sweep / "confirm/1001" / CANCELLED).exists()
+    assert fake.jobsets.keys() & set(confirmed.values()) == {confirmed[1000]}
+    file = tmp_path / "bucket" / NAME / "confirm" / confirmed[1000].split("-c")[1] / "metrics.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    assert said(capsys, "fetch", ".", "confirm/1000") == [str(sweep / "confirm/1000")]
+    assert (sweep / "confirm/1000/metrics.jsonl").exists()
+
+
 def test_mistakes_and_faults(
     sweep: Path, tmp_path: Path, server: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (_, line) = said(capsys, "status", tmp_path, code=2)
     assert "expected the directory of a sweep on GKE; it has no gke.json" in line
     (_, line) = said(capsys, "logs", sweep, 17, code=2)
-    assert "TRIAL=17: expected a trial of" in line
+    assert "TRIAL=17: expected one of the 6 trials of" in line
     server.broken = 500
     assert said(capsys, "status", sweep, code=1) == [
         "the cluster answers 500: the server is in trouble"
