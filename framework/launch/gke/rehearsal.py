@@ -59,12 +59,12 @@ class Rehearsal:
         self.say(f"Manifests {folder}, {len(manifests)} of them; nothing was submitted")
 
     def wait(self, seconds: float) -> list[Ended]:
-        """Nothing runs."""
+        """Nothing was submitted that could end."""
         del seconds
         return []
 
     def stop(self, at_once: bool) -> None:
-        """Nothing runs."""
+        """Does nothing: nothing was submitted that could be stopped."""
 
     def _write(self, manifest: dict[str, Any]) -> None:
         text = yaml.safe_dump(manifest, sort_keys=False, width=100)

@@ -38,9 +38,9 @@ class Rehearsal:
             self.out(shlex.join(command))
 
     def wait(self, seconds: float) -> list[Ended]:
-        """Nothing runs."""
+        """Nothing was asked for that could end."""
         del seconds
         return []
 
     def stop(self, at_once: bool) -> None:
-        """Nothing runs."""
+        """Does nothing: nothing was asked for that could be stopped."""
