@@ -60,7 +60,7 @@ def sweep(plugin: Any, arguments: list[str]) -> Any:
             own=plugin.settings,
             launcher=str(own.runtime.choices["hydra/launcher"]),
             sweep=_plain(apart["sweep"]),
-            by_file=not {"-m", "--multirun"} & set(sys.argv),
+            by_file=bool(plugin.params) or not {"-m", "--multirun"} & set(sys.argv),
             launch={**_plain(apart["launch"]), **_launcher(own.launcher)},
         )
     )

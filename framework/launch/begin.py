@@ -12,7 +12,7 @@ from framework.launch import confirm
 from framework.launch.check import check
 from framework.launch.conclude import conclude
 from framework.launch.driver import Driver, Observer
-from framework.launch.live import anew, drawn, screen
+from framework.launch.live import drawn, of_confirmations, screen
 from framework.launch.objective import Objective, best, objectives
 from framework.launch.places import Opened, open_place
 from framework.launch.report import say_page
@@ -78,7 +78,7 @@ class _UnderWay:
     def _confirm(self, chosen: Row, asked: Callable[[], int]) -> list[Row]:
         """The rows of confirmations that are not done: they are part of the outcome too."""
         self.opened.unpack()
-        observer = anew(self.observer)
+        observer = of_confirmations(self.observer)
         with drawn(observer):
             rows = confirm.confirm(
                 self.request, self.sweep, chosen, self.wanted[0], self.confirmations,

@@ -1,18 +1,17 @@
 """A sweep in plain lines."""
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from framework.launch.table import Row
 
 
 @dataclass
 class Lines:
-    """A line for each trial that begins or ends."""
+    """A line for each trial, or what else `name` calls it, that begins or ends."""
 
     metrics: Sequence[str]
-    _begun: float = field(default_factory=time.monotonic)
+    name: str = "trial"
 
     def row(self, row: Row) -> None:
         """Says what has become of it."""
@@ -27,7 +26,9 @@ class Lines:
             "failed": row.message,
         }[row.state]
         if row.state != "waiting" or row.message:
-            print(f"trial {row.number:<4} {row.state:<8} {values}  {said}".rstrip(), flush=True)
+            print(
+                f"{self.name} {row.number:<4} {row.state:<8} {values}  {said}".rstrip(), flush=True
+            )
 
     def evaluated(self, number: int, step: int, metrics: Mapping[str, float]) -> None:
         """Says nothing: the trial's own log has it."""

@@ -25,6 +25,7 @@ CURVE = 16  # characters
 TAIL = 8192  # bytes of a log, in which its last step is looked for
 EVERY = 0.5  # seconds between two looks at the logs
 MOST_BEST, MOST_RUNNING, MOST_FAILED = 3, 12, 3
+CONFIRMATION = "confirmation"
 STATES: tuple[State, ...] = ("done", "pruned", "failed", "running", "waiting")
 
 
@@ -34,6 +35,7 @@ class Live:
 
     Attributes:
         steps: of a trial that does not say otherwise; None where that is not known.
+        name: what people call a row.
     """
 
     wanted: Sequence[Objective]
@@ -41,6 +43,7 @@ class Live:
     rows: dict[int, Row] = field(default_factory=dict)
     curves: dict[int, dict[int, float]] = field(default_factory=dict)
     at: dict[int, int] = field(default_factory=dict)
+    name: str = "trial"
     _looked: float = 0.0
 
     def row(self, row: Row) -> None:
@@ -77,7 +80,7 @@ class Live:
             parts.append(Text(f"and {len(running) - MOST_RUNNING} more"))
         failed = [row for row in self.rows.values() if row.state == "failed"]
         parts += [
-            Text(f"failed    trial {row.number}: {row.message}", style="red", no_wrap=True,
+            Text(f"failed    {self.name} {row.number}: {row.message}", style="red", no_wrap=True,
                  overflow="ellipsis")
             for row in failed[-MOST_FAILED:]
         ]  # fmt: skip
@@ -86,11 +89,12 @@ class Live:
     def _counts(self) -> str:
         counts = Counter(row.state for row in self.rows.values())
         shown = [f"{counts[state]} {state}" for state in STATES if counts[state]]
-        return f"{len(self.rows)} trials: {', '.join(shown)}"
+        several = "" if len(self.rows) == 1 else "s"
+        return f"{len(self.rows)} {self.name}{several}: {', '.join(shown)}"
 
     def _told(self, row: Row) -> str:
         results = "  ".join(f"{one.metric} {one.of(row):.4f}" for one in self.wanted)
-        return f"trial {row.number}  {results}  {_values(row)}"
+        return f"{self.name} {row.number}  {results}  {_values(row)}"
 
     def _running(self, running: Sequence[Row]) -> "RenderableType":
         from rich.progress_bar import ProgressBar
@@ -104,7 +108,7 @@ class Live:
             bar: Any = ProgressBar(total=steps, completed=step, width=20) if steps else ""
             of = f"{step:,}/{steps:,}" if steps else f"{step:,}"
             grid.add_row(
-                f"trial {row.number}", bar, of, sparkline(curve), value, _text(_values(row))
+                f"{self.name} {row.number}", bar, of, sparkline(curve), value, _text(_values(row))
             )
         return grid
 
@@ -118,9 +122,11 @@ def screen(request: Request, wanted: Sequence[Objective], table: Table) -> Obser
     return Live(wanted, steps if isinstance(steps, int) else None, rows)
 
 
-def anew(observer: Observer) -> Observer:
-    """For other trials, whose numbers begin again."""
-    return Live(observer.wanted, observer.steps) if isinstance(observer, Live) else observer
+def of_confirmations(observer: Observer) -> Observer:
+    """For the confirmations of a sweep, whose numbers begin again."""
+    if isinstance(observer, Live):
+        return Live(observer.wanted, observer.steps, name=CONFIRMATION)
+    return Lines(observer.metrics, CONFIRMATION) if isinstance(observer, Lines) else observer
 
 
 @contextlib.contextmanager

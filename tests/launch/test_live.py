@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from framework.launch.lines import Lines
-from framework.launch.live import BLOCKS, CURVE, Live, anew, drawn, last_step, screen, sparkline
+from framework.launch.live import (
+    BLOCKS,
+    CURVE,
+    Live,
+    drawn,
+    last_step,
+    of_confirmations,
+    screen,
+    sparkline,
+)
 from framework.launch.objective import Objective
 from framework.launch.request import Request
 from framework.launch.table import Row, Table
@@ -74,11 +83,12 @@ def test_many_that_run_are_not_all_shown(tmp_path: Path) -> None:
 
 def test_confirmations_begin_with_an_empty_table(tmp_path: Path) -> None:
     live = watched(tmp_path)
-    other = anew(live)
+    other = of_confirmations(live)
     assert isinstance(other, Live)
     assert (other.rows, other.steps) == ({}, 100)
-    lines = Lines(["accuracy"])
-    assert anew(lines) is lines
+    other.row(Row(0, {}, state="running"))
+    assert "1 confirmation: 1 running" in shown(other)
+    assert of_confirmations(Lines(["accuracy"])) == Lines(["accuracy"], "confirmation")
 
 
 def test_plain_lines_where_there_is_no_terminal(

@@ -213,13 +213,14 @@ def test_a_config_file_can_be_a_sweep(tmp_path: Path) -> None:
     assert ended.code == 0, ended
     found = [(row.values["optimizer.learning_rate"], row.values["seed"]) for row in rows(tmp_path)]
     assert found == [(1e-3, 0), (1e-3, 5), (1e-2, 0), (1e-2, 5)]
+    assert "hydra.mode=RUN" in ended.out  # or the command that repeats the best is a sweep again
 
 
 def test_a_sweep_of_the_projects_own(tmp_path: Path) -> None:
     """And the command that repeats its best trial is that of a run."""
     ended = launch(
-        *TINY, "experiment=digits_sweep", "trainer.steps=20", "seed=0", "hydra.sweep.dir=sweep",
-        "optimizer.learning_rate=1e-3,1e-2", cwd=tmp_path,
+        "--multirun", *TINY, "experiment=digits_sweep", "trainer.steps=20", "seed=0",
+        "hydra.sweep.dir=sweep", "optimizer.learning_rate=1e-3,1e-2", cwd=tmp_path,
     )  # fmt: skip
     assert ended.code == 0, ended
     assert states(tmp_path) == ["done", "done"]
@@ -336,4 +337,5 @@ def test_the_best_is_confirmed_with_fresh_seeds(tmp_path: Path) -> None:
     assert said["luck"] == pytest.approx(said["chosen"] - mean)
     assert said["validation"]["low"] < mean < said["validation"]["high"]
     assert "Confirmed test accuracy" in ended.out
+    assert "confirmation 1    done" in ended.out
     assert states(tmp_path) == ["done", "done"]

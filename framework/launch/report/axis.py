@@ -13,7 +13,7 @@ import numpy as np
 from framework.evaluation import formats
 
 _LOG = re.compile(r"\btag\([^()]*\blog\b")
-WIDE = 50  # times larger: such numbers are read by their powers of ten
+WIDE = 50  # times larger: such results are read by their powers of ten
 TICKS = 4
 
 
@@ -91,9 +91,17 @@ def axis(key: str, space: Mapping[str, Any], tried: Sequence[Mapping[str, Any]])
         names = tuple(dict.fromkeys(map(text, values)))
         return Axis(key, title, 0.0, float(max(len(names) - 1, 0)), names=names or ("",))
     low, high = float(min(numbers)), float(max(numbers))
-    wide = bool(listed) and low > 0 and high / low >= WIDE
-    log = low > 0 and (wide or bool(_LOG.search(written)))
+    log = low > 0 and (bool(listed) and _by_powers(numbers) or bool(_LOG.search(written)))
     return Axis(key, title, low, high, log, whole=all(isinstance(v, int) for v in numbers))
+
+
+def _by_powers(numbers: Sequence[float]) -> bool:
+    """Whether numbers above zero are spread more evenly by their powers of ten."""
+    values = np.unique(np.array(numbers, float))
+    if len(values) < 2 or values[-1] < 10 * values[0]:
+        return False
+    widest = [np.diff(each).max() / np.ptp(each) for each in (np.log(values), values)]
+    return bool(widest[0] < widest[1] or values[-1] >= WIDE * values[0])
 
 
 def told_apart(axes: Sequence[Axis]) -> list[Axis]:

@@ -9,6 +9,7 @@ import pytest
 
 from framework.config import InvalidConfig
 from framework.launch.report import say_page
+from framework.launch.report.axis import axis
 from framework.launch.report.found import read_sweep
 from framework.launch.report.report import write_report
 from framework.launch.request import Request
@@ -111,6 +112,17 @@ def test_coordinates_lie_on_axes_as_the_space_has_them(swept):
     assert lines[2]["best"]
     assert lines[2]["at"][2] == 1
     assert all(0 <= share <= 1 for trial in lines.values() for share in trial["at"])
+
+
+@pytest.mark.parametrize(
+    ("values", "log"),
+    [
+        ([1e-4, 3e-4, 1e-3, 3e-3], True), ([1e-4, 1e-1], True), ([1, 2, 4, 8, 16], True),
+        ([1, 4, 8, 12], False), ([1e-3, 2e-3], False), ([0, 1, 100], False), ([3], False),
+    ],
+)  # fmt: skip
+def test_lists_are_read_by_powers_of_ten_where_they_are_even_there(values, log):
+    assert axis("a.b", {"written": "", "values": values}, []).log is log
 
 
 def test_two_objectives_have_a_front(tmp_path):
