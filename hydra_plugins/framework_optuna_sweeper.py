@@ -1,22 +1,7 @@
-"""Hydra's `hydra/sweeper=optuna`: hands what was asked for to the command, as the grid's does."""
+"""Hydra's `hydra/sweeper=optuna`."""
 
-from typing import Any
-
-from hydra.plugins.sweeper import Sweeper
+from hydra_plugins._framework_sweeper import FrameworkSweeper
 
 
-class OptunaSweeper(Sweeper):
+class OptunaSweeper(FrameworkSweeper):
     """A search that learns from results; Optuna is imported when it begins."""
-
-    def __init__(self, params: dict[str, Any] | None = None, **settings: Any) -> None:
-        self.params, self.settings = dict(params or {}), settings
-
-    def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
-        """Keeps what `sweep` needs."""
-        self.loader, self.task, self.config = hydra_context.config_loader, task_function, config
-
-    def sweep(self, arguments: list[str]) -> Any:
-        """Runs it."""
-        from framework.config.multirun import sweep
-
-        return sweep(self, arguments)
