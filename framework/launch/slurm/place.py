@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import re
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,16 +13,12 @@ from framework.launch.slurm import cluster, record
 from framework.launch.slurm.cluster import NotNow
 from framework.launch.slurm.options import SlurmOptions
 from framework.launch.slurm.script import RECORD, Work, script
+from framework.launch.slurm.waiting import GONE, Waiting
 from framework.launch.trial import Trial
 
 JOB, SCRIPT = "job.id", "job.sh"
 START_AGAIN = 75
 CANCELLED = 130  # by a person: not to be started again
-_LOOK = 0.5  # seconds between looks at files
-_SOON = 1.0  # seconds between questions while all is being stopped
-# So often in a row the controller says that a job is over before its files are given up: on a
-# network's file system they may come later.
-_GONE = 2
 
 
 @dataclass
@@ -54,12 +49,14 @@ class SlurmJobs:
     _running: dict[int, _Running] = field(default_factory=dict)
     _backlog: list[Trial] = field(default_factory=list)
     _ended: list[Ended] = field(default_factory=list)
-    _stopping: bool = False
-    _asked: float = float("-inf")
+    _waiting: Waiting = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._waiting = Waiting(self.options.poll_seconds)
 
     def free(self) -> int:
         """How many jobs may still be queued."""
-        if self._backlog or self._stopping:
+        if self._backlog or self._waiting.stopping:
             return 0
         return max(0, self.options.max_at_once - len(self._running))
 
@@ -75,24 +72,15 @@ class SlurmJobs:
 
     def wait(self, seconds: float) -> list[Ended]:
         """Tries that ended, waiting that long at most for the first one."""
-        deadline = time.monotonic() + seconds
-        while True:
-            with contextlib.suppress(NotNow):
-                self._ask()
-            ended = self._over()
-            left = deadline - time.monotonic()
-            if ended or left <= 0:
-                return ended
-            time.sleep(min(_LOOK, left))
+        return self._waiting.first(seconds, self._ask, self._over)
 
     def stop(self, at_once: bool) -> None:
         """Jobs that wait are taken back; those that run save and end, or are killed."""
-        self._stopping = True
+        self._waiting.stop()
         self._ended += [
             Ended(trial.number, START_AGAIN, "not queued yet") for trial in self._backlog
         ]
         self._backlog.clear()
-        self._asked = float("-inf")
         with contextlib.suppress(NotNow):  # `wait` goes on with it
             cluster.stop(self._mine(self._jobs()), at_once)
 
@@ -127,11 +115,7 @@ class SlurmJobs:
         return cluster.jobs("|".join(map(re.escape, map(job_name, known)))) if known else []
 
     def _ask(self) -> None:
-        """Asks the controller, not too often, which jobs are gone; queues what it did not take."""
-        pause = self.options.poll_seconds
-        if time.monotonic() - self._asked < (min(pause, _SOON) if self._stopping else pause):
-            return
-        self._asked = time.monotonic()
+        """Asks the controller which jobs are gone; queues what it did not take."""
         self._submit()
         found = self._jobs()
         known = {job.id: job for job in found}
@@ -139,7 +123,7 @@ class SlurmJobs:
             job = known.get(each.job)
             each.state = job.state if job is not None else each.state
             each.gone = 0 if job is not None and job.alive else each.gone + 1
-        if self._stopping:
+        if self._waiting.stopping:
             cluster.stop(self._mine(found), at_once=False)
 
     def _mine(self, found: Sequence[cluster.Job]) -> list[cluster.Job]:
@@ -152,12 +136,12 @@ class SlurmJobs:
             folder = each.trial.run / RECORD
             found = record.left(folder)
             final = found is not None and found.code in record.OVER
-            if final or each.gone >= (1 if found else _GONE):
+            if final or each.gone >= (1 if found else GONE):
                 said = f"Slurm's job {each.job} ended without a word, see {folder}"
                 known = record.ended(number, folder, each.job, said)
-                if not final and each.state == "CANCELLED" and not self._stopping:
+                if not final and each.state == "CANCELLED" and not self._waiting.stopping:
                     known = replace(known, code=CANCELLED, message="cancelled in Slurm")
-                elif known.code is None and self._stopping:
+                elif known.code is None and self._waiting.stopping:
                     known = replace(known, code=START_AGAIN, message="taken back")
                 ended.append(known)
                 del self._running[number]

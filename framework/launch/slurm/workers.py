@@ -4,7 +4,6 @@ import contextlib
 import json
 import re
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +15,9 @@ from framework.launch.slurm.cluster import NotNow
 from framework.launch.slurm.options import SlurmOptions
 from framework.launch.slurm.place import START_AGAIN, sweep_name
 from framework.launch.slurm.script import ARRAY_INDEX, Work, script
+from framework.launch.slurm.waiting import GONE, Waiting
 from framework.launch.trial import Trial
 from framework.run import write_text
-
-_LOOK = 0.5  # seconds between looks at files
-_SOON = 1.0  # seconds between questions while all is being stopped
-_GONE = 2  # see place.py
 
 
 @dataclass
@@ -37,10 +33,12 @@ class SlurmWorkers:
     folder: Path
     directory: Path
     max_tries: int = 3
-    _running: dict[int, Trial] = field(default_factory=dict)
+    _running: dict[str, Trial] = field(default_factory=dict)  # by the names of their files
     _gone: dict[int, int] = field(default_factory=dict)
-    _stopping: bool = False
-    _asked: float = float("-inf")
+    _waiting: Waiting = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._waiting = Waiting(self.options.poll_seconds)
 
     @property
     def count(self) -> int:
@@ -49,7 +47,7 @@ class SlurmWorkers:
 
     def free(self) -> int:
         """Workers that have no trial, or are not there yet."""
-        return 0 if self._stopping else max(0, self.count - len(self._running))
+        return 0 if self._waiting.stopping else max(0, self.count - len(self._running))
 
     def start(self, trials: Sequence[Trial]) -> None:
         """Trials wait for a worker, but for those that one has already.
@@ -58,33 +56,22 @@ class SlurmWorkers:
             InvalidConfig: the cluster refuses what is asked for.
         """
         for trial in trials:
-            name = _file(trial.number)
+            name = _file(trial)
             there = [*self.folder.glob(f"{TAKEN}/*/{name}"), self.folder / ENDED / name]
             if not any(path.exists() for path in there):
                 asked = {"number": trial.number, "run": str(trial.run), "words": trial.overrides}
                 write_text(self.folder / WAITING / name, json.dumps(asked) + "\n")
-            self._running[trial.number] = trial
+            self._running[name] = trial
         with contextlib.suppress(NotNow):
             self._look()
 
     def wait(self, seconds: float) -> list[Ended]:
         """Tries that ended, waiting that long at most for the first one."""
-        deadline = time.monotonic() + seconds
-        pause = min(self.options.poll_seconds, _SOON) if self._stopping else None
-        while True:
-            if time.monotonic() - self._asked >= (pause or self.options.poll_seconds):
-                with contextlib.suppress(NotNow):
-                    self._look()
-            ended = self._over()
-            left = deadline - time.monotonic()
-            if ended or left <= 0:
-                return ended
-            time.sleep(min(_LOOK, left))
+        return self._waiting.first(seconds, self._look, self._over)
 
     def stop(self, at_once: bool) -> None:
         """Workers save and end, or are killed; their trials stay theirs for the next start."""
-        self._stopping = True
-        self._asked = float("-inf")
+        self._waiting.stop()
         with contextlib.suppress(NotNow):
             cluster.stop(self._jobs(), at_once)
 
@@ -97,12 +84,11 @@ class SlurmWorkers:
 
     def _look(self) -> None:
         """Which workers live; more of them where trials wait."""
-        self._asked = time.monotonic()
         alive = [job for job in self._jobs() if job.alive]
         workers = {index for job in alive for index in job.indices}
         for worker in range(self.count):
             self._gone[worker] = 0 if worker in workers else self._gone.get(worker, 0) + 1
-        if self._stopping:
+        if self._waiting.stopping:
             cluster.stop(alive, at_once=False)
             return
         wanted = min(self.count, len(self._running)) - len(workers)
@@ -138,27 +124,32 @@ class SlurmWorkers:
         for file in sorted((self.folder / ENDED).glob("*.json")):
             found = json.loads(file.read_text())
             file.unlink()
-            if self._running.pop(found["number"], None) is not None:
+            trial = self._running.pop(file.name, None)
+            if trial is not None:
                 device = f"Slurm {found['nodes']}".strip()
-                ended.append(Ended(found["number"], found["code"], found["message"], device,
+                ended.append(Ended(trial.number, found["code"], found["message"], device,
                                    found["seconds"]))  # fmt: skip
         lost = [path for worker in self._lost() for path in self._taken_by(worker)]
-        code, message = (START_AGAIN, "") if self._stopping else (None, "its worker is gone")
-        if self._stopping:
+        code: int | None
+        code, message = None, "its worker is gone"
+        if self._waiting.stopping:
+            code, message = START_AGAIN, ""
             lost += (self.folder / WAITING).glob("*.json")
         for path in lost:
             with contextlib.suppress(FileNotFoundError):  # a worker has it by now
                 path.unlink()
-                if self._running.pop(int(path.stem), None) is not None:
-                    ended.append(Ended(int(path.stem), code, message, "Slurm"))
+                trial = self._running.pop(path.name, None)
+                if trial is not None:
+                    ended.append(Ended(trial.number, code, message, "Slurm"))
         return ended
 
     def _lost(self) -> list[int]:
-        return [worker for worker, times in self._gone.items() if times >= _GONE]
+        return [worker for worker, times in self._gone.items() if times >= GONE]
 
     def _taken_by(self, worker: int) -> list[Path]:
         return list((self.folder / TAKEN / str(worker)).glob("*.json"))
 
 
-def _file(number: int) -> str:
-    return f"{number:06}.json"
+def _file(trial: Trial) -> str:
+    """Trials and confirmations are numbered apart."""
+    return f"{trial.run.parent.name}-{trial.number:06}.json"

@@ -10,7 +10,8 @@ import pytest
 from framework.launch.place import Ended
 from framework.launch.slurm import SlurmOptions, SlurmWorkers
 from framework.launch.slurm.record import starts
-from tests.experiments.launch import ROOT, last_checkpoint
+from framework.launch.trial import Trial
+from tests.experiments.launch import ROOT, SMALL, last_checkpoint
 from tests.launch.slurm.single_node import Slurm
 from tests.launch.slurm.test_jobs import (
     SLOWLY,
@@ -95,9 +96,24 @@ def test_stopped_workers_save_and_are_not_queued_again(slurm: Slurm, tmp_path: P
     assert codes(until_all_ended(there, 2, slurm)) == {0: 75, 1: 75}
     assert not any_alive(there)
     assert 200 <= last_checkpoint(first.run) < 2000
-    again = dataclasses.replace(there, _running={}, _gone={}, _stopping=False)
+    again = dataclasses.replace(there, _running={}, _gone={})
     again.start([first])
     assert codes(until_all_ended(again, 1, slurm)) == {0: 0}
+
+
+def test_the_end_of_a_trial_is_not_that_of_the_confirmation_of_its_number(
+    slurm: Slurm, tmp_path: Path
+) -> None:
+    left = {"number": 0, "code": 1, "message": "of the trial", "nodes": "", "seconds": 1.0}
+    ended = tmp_path / "slurm" / "ended" / "trials-000000.json"
+    ended.parent.mkdir(parents=True)
+    ended.write_text(json.dumps(left))  # for a driver that was killed before it had heard of it
+    run = tmp_path / "confirm" / "1000"
+    confirmation = Trial(0, {}, (*SMALL, "seed=1000", f'run.dir="{run}"'), run)
+    there = place(tmp_path, workers=1)
+    there.start([confirmation])
+    assert codes(until_all_ended(there, 1, slurm)) == {0: 0}
+    assert last_checkpoint(run) == 40
 
 
 def test_a_worker_of_two_tasks_starts_both_of_each_trial(slurm: Slurm, tmp_path: Path) -> None:
