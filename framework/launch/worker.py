@@ -127,8 +127,7 @@ def _try_pack(
     for trial in trials:
         if trial["number"] not in codes:
             tell(trial["number"], code or 1, said, False)
-    full = any("too little memory" in message for message in (said,))
-    return whole and not full and START_AGAIN not in codes.values()
+    return whole and START_AGAIN not in codes.values()
 
 
 def _try(driver: _Driver, run: Run, words: Sequence[str], log: str) -> tuple[int, str, bool]:

@@ -126,6 +126,7 @@ def write_table(path: Path, rows: int, flipped: bool = False) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_other_data_are_judged_by_what_the_run_held_out(tmp_path: Path, evaluate) -> None:  # type: ignore[no-untyped-def]
     own = write_table(tmp_path / "own.csv", 1000)
     other = write_table(tmp_path / "other.csv", 400, flipped=True)

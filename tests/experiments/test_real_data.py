@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hydra import compose, initialize_config_dir
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -31,6 +32,7 @@ def columns(data: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
     return np.hstack([inputs["numeric"], inputs["categorical"]]), batch["labels"]
 
 
+@pytest.mark.long
 def test_employment_is_as_good_as_boosted_trees(tmp_path: Path, shared_data: Path) -> None:
     words = ("experiment=employment", f"data.path={shared_data / 'employment'}")
     ended = launch(*words, *QUICKLY, f"run.dir={tmp_path / 'run'}", cwd=tmp_path)

@@ -72,6 +72,7 @@ def test_lowers_for_every_backend(platform):
     assert ("select_and_scatter" in text) == (platform != "cpu")
 
 
+@pytest.mark.long
 def test_the_compiled_gradient_is_that_of_each_operation_by_itself() -> None:
     """A compiler that computes the pooled values twice may round them differently."""
     own = network("cnn_batch")

@@ -20,7 +20,7 @@ from tests.models.ready import MODELS
 BOUND = 1e-5
 # TensorFlow alone takes ten seconds to import.
 HEAVY = {"savedmodel", "litert"}
-QUICK = {"cnn_batch", "vit", "table", "transformer"}
+QUICK = {"vit", "table"}
 KINDS = [name for name in MODELS if name not in ("resnet34", "resnet50")]  # as resnet18, deeper
 
 

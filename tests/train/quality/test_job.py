@@ -53,6 +53,7 @@ def across(found: dict[str, Any], split: str, other: str) -> dict[str, Any]:
     return next(row for row in rows if (row["split"], row["other"]) == (split, other))
 
 
+@pytest.mark.long
 def test_leaked_images_are_found(scans: Data, look: Look, tmp_path: Path) -> None:
     train, classes = arrays(scans, "train")
     test, labels = arrays(scans, "test")
@@ -104,6 +105,7 @@ def test_flipped_labels_are_found(scans: Data, look: Look, tmp_path: Path) -> No
     assert (tmp_path / "out" / "suspect_labels.png").exists()
 
 
+@pytest.mark.long
 def test_outliers_come_first(scans: Data, look: Look) -> None:
     test, labels = arrays(scans, "test")
     test = test.copy()
