@@ -53,7 +53,7 @@ def make_order(
     problems: list[Problem] = []
     found: Slice | None = None
     try:
-        found = parse(slice or "", options.machine)
+        found = parse("null" if slice is None else str(slice), options.machine)
     except InvalidConfig as error:
         problems += error.problems
     if image is None or not _IMAGE.fullmatch(image):

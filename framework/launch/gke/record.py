@@ -75,7 +75,7 @@ def new_record(sweep: Path, experiment: str, launch: Mapping[str, Any]) -> Recor
     if options.name is not None:
         return Record(options.name, launch)
     try:
-        hosts = parse(launch.get("slice") or "", options.machine).hosts
+        hosts = parse(str(launch.get("slice")), options.machine).hosts
     except InvalidConfig:  # said with all the rest, by the order
         hosts = 1
     slices = launch.get("slices")

@@ -62,9 +62,7 @@ def run(command: Sequence[str]) -> str:
         raise InvalidConfig(Problem("hydra/launcher", "tpu_vm", expected, hint)) from None
     except subprocess.TimeoutExpired:
         raise NotNow(f"gcloud did not answer within {_SECONDS} s") from None
-    if done.returncode == 0 or re.search(
-        r"ALREADY_EXISTS|NOT_FOUND.*queuedResources/", done.stderr
-    ):
+    if done.returncode == 0 or _AS_WANTED.search(done.stderr):
         return done.stdout
     line = _line(done.stderr)
     raise (NotNow if _LATER.search(done.stderr) else Refused)(line)

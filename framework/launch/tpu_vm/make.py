@@ -1,7 +1,6 @@
 """The place of a sweep on TPU machines without Kubernetes, from its settings."""
 
 import hashlib
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,8 @@ from framework.launch.request import Request
 from framework.launch.slices import check_mesh
 from framework.launch.storage import Storage, open_storage
 from framework.launch.sweep import Sweep
+from framework.launch.tpu_vm import cloud, commands
+from framework.launch.tpu_vm.cloud import NotNow, Refused
 from framework.launch.tpu_vm.options import KEY, TpuVmOptions
 from framework.launch.tpu_vm.order import Order, make_order
 from framework.launch.tpu_vm.place import QueuedMachines
@@ -39,14 +40,12 @@ def make_place(request: Request) -> Place:
     target = f"{TpuVmOptions.__module__}.{TpuVmOptions.__qualname__}"
     options: TpuVmOptions = require({"_target_": target, **own}, KEY)
     order = make_order(
-        _name(request, options), launch.get("slice"), int(launch.get("slices") or 1), options
+        _name(request, options), launch.get("slice"), launch.get("slices", 1), options
     )
     _check_meshes(request, order)
     dry = bool(launch.get("dry_run"))
-    if not dry and shutil.which("gcloud") is None:
-        expected = "a machine that has gcloud"
-        hint = "https://cloud.google.com/sdk/docs/install, then gcloud auth login"
-        raise InvalidConfig(Problem("hydra/launcher", "tpu_vm", expected, hint))
+    if not dry:
+        _check_account(order)
     address = options.address
     storage = Storage(None, "") if dry else open_storage("launch.storage", address, order.sweep)
     tries = int(launch.get("max_tries") or 3)
@@ -63,6 +62,18 @@ def _name(request: Request, options: TpuVmOptions) -> str:
         return options.name
     path = hashlib.sha256(str(Path(request.directory).absolute()).encode()).hexdigest()[:6]
     return sweep_name(request.name, path, _LONGEST)
+
+
+def _check_account(order: Order) -> None:
+    """gcloud is here, and may ask for what is in the project and the zone."""
+    try:
+        cloud.run(commands.list_all(order))
+    except Refused as error:
+        expected = f"an account that may use Cloud TPU in {order.options.project}"
+        hint = f"gcloud says: {error}; gcloud auth login gives it one"
+        raise InvalidConfig(Problem("hydra/launcher", "tpu_vm", expected, hint)) from error
+    except NotNow:  # the driver asks again
+        pass
 
 
 def _check_meshes(request: Request, order: Order) -> None:

@@ -71,14 +71,14 @@ def make_order(sweep: str, slice: str | None, slices: int, options: TpuVmOptions
     problems: list[Problem] = []
     found: Slice | None = None
     try:
-        found = parse(slice or "")
+        found = parse("null" if slice is None else str(slice))
         if found.chip.name not in KINDS:
             hint = "Google gives it out through GKE alone: hydra/launcher=gke"
             expected = f"one of the chips {', '.join(KINDS)}"
             problems.append(Problem(f"{KEY}.slice", slice, expected, hint))
     except InvalidConfig as error:
         problems += error.problems
-    if slices < 1:
+    if isinstance(slices, bool) or not isinstance(slices, int) or slices < 1:
         problems.append(Problem(f"{KEY}.slices", slices, "a number from 1 on"))
     if problems or found is None:
         raise InvalidConfig(*problems)

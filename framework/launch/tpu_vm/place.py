@@ -65,6 +65,7 @@ class QueuedMachines:
     _stopping: bool = False
     _looked: float = float("-inf")
     _said: dict[str, str] = field(default_factory=dict)
+    _fault: str = ""
 
     def free(self) -> int:
         """Trials whose machines may still be asked for."""
@@ -220,4 +221,7 @@ class QueuedMachines:
         try:
             act()
         except (NotNow, Refused, StorageError) as error:
-            self.say(f"{error}; tried again")
+            line = f"{error}; tried again"
+            if line != self._fault:  # once, however often it is so
+                self._fault = line
+                self.say(line)

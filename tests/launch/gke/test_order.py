@@ -36,7 +36,7 @@ def test_an_order() -> None:
     ("changes", "said"),
     [
         ({"slice": "v5e:4x5"}, "launch.slice=v5e:4x5: expected a topology of v5e"),
-        ({"slice": None}, "launch.slice=: expected a TPU slice, such as v5e:16x16"),
+        ({"slice": None}, "launch.slice=null: expected a TPU slice, such as v5e:16x16"),
         ({"machine": "ct5lp-hightpu-8t"}, "launch.machine=ct5lp-hightpu-8t: expected a machine"),
         ({"slices": "two"}, "launch.slices=two: expected a number from 1 on"),
         ({"max_tries": 0}, "launch.max_tries=0: expected a number from 1 on"),
