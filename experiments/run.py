@@ -8,12 +8,13 @@ from experiments.interruption import end_at_once_on_signals
 
 def main() -> int:
     """Composes the experiment from the command line and runs it; returns the exit code."""
-    from framework.launch.pool import begin_early, end_early
+    from framework.launch.process import begin_early, end_early
+
+    if any(word in ("--multirun", "-m") for word in sys.argv[1:]):
+        begin_early()  # before anything else is imported, as a worker imports most of all
     from framework.run import prepare_environment
 
     prepare_environment()
-    if any(word in ("--multirun", "-m") for word in sys.argv[1:]):
-        begin_early()  # a worker, whose imports are the longest part of the start
     try:
         return _run()
     finally:

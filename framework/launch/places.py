@@ -10,7 +10,8 @@ from framework.config.problem import InvalidConfig, Problem, nearest
 from framework.launch.devices import here, shares
 from framework.launch.packing import packing
 from framework.launch.place import Place
-from framework.launch.pool import Pool, end_early, new_process
+from framework.launch.pool import Pool
+from framework.launch.process import end_early, new_process
 from framework.launch.request import Request
 
 # Other places than this machine, imported when they are asked for: a function `make_place` of a

@@ -13,27 +13,10 @@ from typing import Any
 from framework.launch.devices import Share
 from framework.launch.packing import UNPACKED, Packing
 from framework.launch.place import Ended
-from framework.launch.process import Process
+from framework.launch.process import Process, new_process
 from framework.launch.trial import Trial
 
 LOG = "trial.log"
-_early: list[Process] = []
-
-
-def begin_early() -> None:
-    """Starts a worker before it is known what for: its imports are the longest part of a start."""
-    _early.append(Process())
-
-
-def new_process() -> Process:
-    """The one that was begun early, or one that begins now."""
-    return _early.pop() if _early else Process()
-
-
-def end_early() -> None:
-    """Ends the one that was begun early, where nobody took it."""
-    while _early:
-        _early.pop().kill()
 
 
 @dataclass

@@ -100,3 +100,22 @@ class Process:
                 os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
         self._socket.close()
+
+
+_early: list[Process] = []
+
+
+def begin_early() -> None:
+    """Starts a worker before it is known what for: its imports are the longest part of a start."""
+    _early.append(Process())
+
+
+def new_process() -> Process:
+    """The one that was begun early, or one that begins now."""
+    return _early.pop() if _early else Process()
+
+
+def end_early() -> None:
+    """Ends the one that was begun early, where nobody took it."""
+    while _early:
+        _early.pop().kill()
