@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from framework.launch.objective import Objective, best
 from framework.launch.request import Request
@@ -42,16 +43,22 @@ def conclude(
         print(f"Repeat    {commands[row.number]}")
     failed = [row for row in rows if row.state == "failed"]
     for row in failed:
-        where = sweep.trials / str(row.number)
-        print(f"Failed    trial {row.number}: {row.message}  ({where})", file=sys.stderr)
+        print(f"Failed    {_called(sweep, row)}: {row.message}  ({row.run})", file=sys.stderr)
     if failed:
         print("To try those again: the same command with launch.retry_failed=true", file=sys.stderr)
     left = sum(not row.ended for row in rows)
     if stopped or left:
-        trials = "one trial is" if left == 1 else f"{left} trials are"
-        print(f"{trials} left. The same command with {KEY}={sweep.path} goes on.".capitalize())
+        trials = {0: "It was stopped before its end", 1: "One trial is left"}
+        said = trials.get(left, f"{left} trials are left")
+        print(f"{said}. The same command with {KEY}={sweep.path} goes on.")
         return START_AGAIN
     return 1 if failed else 0
+
+
+def _called(sweep: Sweep, row: Row) -> str:
+    """What people call a trial, or a confirmation, whose numbers begin again."""
+    confirms = row.run and Path(row.run).parent != sweep.trials
+    return f"{'confirmation' if confirms else 'trial'} {row.number}"
 
 
 def repeat(request: Request, sweep: Sweep, row: Row) -> str:
