@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from framework.launch.places import Opened, open_place
 from framework.launch.report import say_page
 from framework.launch.request import Request
 from framework.launch.signals import asked_to_stop
+from framework.launch.source import SourceLost
 from framework.launch.sources import open_source
 from framework.launch.sweep import Sweep, record_of
 from framework.launch.table import Row, Table
@@ -61,19 +63,30 @@ class _UnderWay:
     def finish(self) -> int:
         """Runs it to its end; returns the exit code."""
         with asked_to_stop() as asked:
-            with drawn(self.observer):
-                self.driver(asked).run()
-            rows, confirmed = list(self.table), False
+            found, confirmed = self._drive(asked), False
+            rows = list(self.table)
             chosen = best(rows, self.wanted)
-            if self.confirmations and chosen and not asked() and all(row.ended for row in rows):
+            if self.confirmations and chosen and found and all(row.ended for row in rows):
                 rows += self._confirm(chosen[0], asked)
                 confirmed = True
-        code = conclude(self.request, self.sweep, rows, self.wanted, stopped=bool(asked()))
+        stopped = bool(asked()) or not found
+        code = conclude(self.request, self.sweep, rows, self.wanted, stopped=stopped)
         if confirmed:
             path = self.sweep.path / confirm.RECORD
             confirm.say(json.loads(path.read_text(encoding="utf-8")))
         say_page(self.request, wait=not asked())
         return code
+
+    def _drive(self, asked: Callable[[], int]) -> bool:
+        """Whether all that is proposed has been brought to its end."""
+        with drawn(self.observer):
+            try:
+                self.driver(asked).run()
+                return not asked()
+            except SourceLost as error:
+                lost = error
+        print(f"{lost}; start the same command again when it answers", file=sys.stderr)
+        return False
 
     def _confirm(self, chosen: Row, asked: Callable[[], int]) -> list[Row]:
         """The rows of confirmations that are not done: they are part of the outcome too."""
@@ -99,11 +112,11 @@ def _prepared(
     source = open_source(request, table)
     metrics = check(request, sweep, opened)
     wanted = objectives(request, metrics)
-    source.prepare(table)
-    sweep.begin({**record_of(request), "metrics": list(metrics)})
-    if request.launch.get("retry_failed"):
+    if request.launch.get("retry_failed"):  # before a study says which of them others have
         for row in [row for row in table if row.state == "failed"]:
             table.change(row.number, state="waiting")
+    source.prepare(table)
+    sweep.begin({**record_of(request), "metrics": list(metrics)})
     watching = observer or screen(request, wanted, table)
 
     def driver(asked: Callable[[], int]) -> Driver:

@@ -6,6 +6,10 @@ from typing import Any, Protocol
 from framework.launch.trial import State
 
 
+class SourceLost(Exception):  # noqa: N818
+    """A fault of the world: what proposes trials has not answered for too long; one line."""
+
+
 class Source(Protocol):
     """Gives out points of a space by trial number."""
 
@@ -16,7 +20,11 @@ class Source(Protocol):
         ...
 
     def finished(self) -> bool:
-        """Whether no trial will be proposed any more."""
+        """Whether no trial will be proposed any more.
+
+        Raises:
+            SourceLost: that cannot be found out.
+        """
         ...
 
     def report(self, number: int, step: int, metrics: Mapping[str, float]) -> bool:

@@ -43,6 +43,12 @@ def counts(trial: FrozenTrial, trials: Iterable[FrozenTrial], n_trials: int) -> 
     return RETRY_OF in trial.user_attrs or len(fresh(before)) < n_trials
 
 
+def ended_by(trial: FrozenTrial, driver: str) -> bool:
+    """Whether a driver has told the end of its trial, not another one who took it for dead."""
+    own = trial.user_attrs.get(DRIVER) == driver and REAPED not in trial.user_attrs
+    return own and trial.state.is_finished()
+
+
 def make_void(study: optuna.Study, trial: optuna.Trial) -> None:
     """Ends a trial that is one too many."""
     trial.set_user_attr(VOID, True)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import optuna
+
 from framework.launch.objective import Objective
 from framework.launch.space import Space
 from framework.launch.study import claims
@@ -12,6 +14,7 @@ from framework.launch.study.opening import open_study
 from framework.launch.study.options import Evaluations, StudyOptions
 from framework.launch.study.resume import resume
 from framework.launch.study.samplers import make_pruner
+from framework.launch.study.storage import address, reached
 from framework.launch.study.study import Searched, Study
 from framework.launch.table import Row
 
@@ -51,6 +54,7 @@ def join(
     Raises:
         InvalidConfig: the storage cannot be reached, or holds a study of something else.
     """
+    place = address(options, sweep_dir)
     study = open_study(options, space, objectives, sweep_dir)
     study.pruner = make_pruner(options.pruner, evaluations)
     shared = options.storage is not None
@@ -59,15 +63,31 @@ def join(
         options=options,
         space=space,
         objectives=tuple(objectives),
+        place=place,
         driver=driver,
         runs=sweep_dir / "trials",
         leases=Leases(options.lease) if shared else None,
     )
-    leave = show_life(study, driver, options.lease / MARKS) if shared else _nothing
-    mine = resume(study, searched, rows)
-    elsewhere = claims.latest(study.get_trials(deepcopy=False)).keys() - mine.keys()
-    lost = tuple(row.number for row in rows if not row.ended and row.number in elsewhere)
+    with reached(place):
+        leave = show_life(study, driver, options.lease / MARKS) if shared else _nothing
+        mine = resume(study, searched, rows)
+        open_rows = [r.number for r in rows if not r.ended and r.number not in mine]
+        lost = _lost(study, searched, open_rows)
     return Joined(Study(study, searched, mine, [row.number for row in rows]), lost, leave)
+
+
+def _lost(study: optuna.Study, searched: Searched, numbers: Sequence[int]) -> tuple[int, ...]:
+    """Those that another driver has, or that are queued for others.
+
+    A trial that this driver ended itself, and is to try again, is its own still.
+    """
+    if searched.leases is None:
+        return ()
+    standing = claims.latest(study.get_trials(deepcopy=False))
+    return tuple(
+        number for number in numbers
+        if number in standing and not claims.ended_by(standing[number], searched.driver)
+    )  # fmt: skip
 
 
 def _nothing() -> None:

@@ -27,23 +27,21 @@ def resume(study: optuna.Study, searched: Searched, rows: Sequence[Row]) -> dict
         _rebuild(study, searched, rows)
     _enqueue(study, searched.options.enqueue)
     standing = claims.latest(study.get_trials(deepcopy=False))
-    in_table = {row.number for row in rows}
+    ours = {row.number for row in rows if row.state != "failed"}
     return {
         number: optuna.Trial(study, trial._trial_id)
         for number, trial in standing.items()
-        if _is_ours(study, trial, searched, in_table)
+        if _is_ours(study, trial, searched, ours)
     }
 
 
-def _is_ours(
-    study: optuna.Study, trial: FrozenTrial, searched: Searched, in_table: set[int]
-) -> bool:
+def _is_ours(study: optuna.Study, trial: FrozenTrial, searched: Searched, ours: set[int]) -> bool:
     if trial.state == TrialState.RUNNING:
         alone = searched.leases is None
         return alone or trial.user_attrs.get(claims.DRIVER) == searched.driver
     # Queued for others while this driver was away, and not begun by any of them.
     queued = trial.state == TrialState.WAITING and claims.RETRY_OF in trial.user_attrs
-    return queued and claims.number_of(trial) in in_table and claims.take_back(study, trial)
+    return queued and claims.number_of(trial) in ours and claims.take_back(study, trial)
 
 
 def _enqueue(study: optuna.Study, points: Sequence[Mapping[str, Any]]) -> None:

@@ -116,9 +116,23 @@ def answers(place: Address) -> bool:
 
 def unreachable(place: Address, error: Exception) -> Problem:
     """The line that says so, without a password."""
-    cause = getattr(error, "orig", None) or error.__cause__ or error
+    cause = error.__cause__ or error
+    cause = getattr(cause, "orig", None) or cause
     said = " ".join(str(cause).split())[:200]
     return Problem(KEY, place.url.render_as_string(), "a storage that can be reached", said)
+
+
+@contextlib.contextmanager
+def reached(place: Address) -> Iterator[None]:
+    """While inside, a storage that fails is a mistake: nothing has been started yet.
+
+    Raises:
+        InvalidConfig: it failed.
+    """
+    try:
+        yield
+    except LOST as error:
+        raise InvalidConfig(unreachable(place, error)) from None
 
 
 @contextlib.contextmanager

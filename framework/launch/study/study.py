@@ -14,6 +14,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from framework.launch.objective import Objective
+from framework.launch.source import SourceLost
 from framework.launch.space import Space
 from framework.launch.study import claims
 from framework.launch.study.checks import SPLIT
@@ -21,7 +22,7 @@ from framework.launch.study.leases import Leases, attribute
 from framework.launch.study.options import StudyOptions
 from framework.launch.study.parameters import suggest
 from framework.launch.study.samplers import make_sampler
-from framework.launch.study.storage import LOST
+from framework.launch.study.storage import LOST, Address, unreachable
 from framework.launch.trial import State
 
 PATIENCE = 600.0  # seconds that a storage may be away
@@ -34,6 +35,7 @@ class Searched:
     """What is searched, where and by whom; `leases` are None where no other driver can be.
 
     Attributes:
+        place: where the study is kept.
         driver: the name of this one.
         runs: the directory in which a trial's run is, by its number.
     """
@@ -41,6 +43,7 @@ class Searched:
     options: StudyOptions
     space: Space
     objectives: tuple[Objective, ...]
+    place: Address
     driver: str
     runs: Path
     leases: Leases | None = None
@@ -49,14 +52,12 @@ class Searched:
 class Study:
     """Gives out an Optuna study's points, as one of the drivers that may share it.
 
-    What the storage cannot be told it is told later; away for ten minutes, it ends the driver.
+    What the storage cannot be told it is told later. Away for ten minutes, it ends the sweep, but
+    not before the trials under way have ended: until then nothing is asked that needs it.
 
     Args:
         mine: running trials that this driver has from an earlier start, by number.
         given: numbers of those that the driver's table has, and need not be proposed.
-
-    Raises:
-        ConnectionError: by any method, the storage has been away for too long.
     """
 
     def __init__(
@@ -68,19 +69,27 @@ class Study:
     ) -> None:
         self.study = study
         self._searched = searched
-        self._mine = dict(mine or {})
-        self._left = sorted(set(self._mine) - set(given))
+        self._mine, claimed = dict(mine or {}), set(mine or {}) - set(given)
+        self._claimed = [self._mine.pop(number) for number in sorted(claimed)]  # not given out yet
         self._untold: list[tuple[int, State, Mapping[str, float] | None]] = []
         self._began = time.monotonic()
         self._away_since: float | None = None
+        self._away = ""
 
     def propose(self) -> tuple[int, Mapping[str, Any]] | None:
         """A trial that was left, of a driver that died, or a new one."""
         return self._reached(self._propose, None)
 
     def finished(self) -> bool:
-        """Whether all are given out, and none runs elsewhere that might come back."""
-        return self._reached(self._finished, False)
+        """Whether all are given out, and none runs elsewhere that might come back.
+
+        Raises:
+            SourceLost: the storage has been away for too long.
+        """
+        found = self._reached(self._finished, False)
+        if self._away_since is not None and time.monotonic() - self._away_since > PATIENCE:
+            raise SourceLost(self._away)
+        return found
 
     def report(self, number: int, step: int, metrics: Mapping[str, float]) -> bool:
         """Whether the pruner ends the trial, by its evaluations so far."""
@@ -95,31 +104,30 @@ class Study:
         try:
             found = act()
         except LOST as error:
-            now = time.monotonic()
+            self._away = str(unreachable(self._searched.place, error))
             if self._away_since is None:
-                self._away_since = now
-                _log.warning("The study's storage does not answer; asked again: %s", _line(error))
-            if now - self._away_since > PATIENCE:
-                raise ConnectionError(f"the study's storage is lost: {_line(error)}") from error
+                self._away_since = time.monotonic()
+                _log.warning("%s. It is asked again; the trials under way go on.", self._away)
             return otherwise
         self._away_since = None
         return found
 
     def _propose(self) -> tuple[int, Mapping[str, Any]] | None:
         self._tell_all()
-        while self._left:
-            claimed = self._settle(self._mine[self._left[0]])
-            number = self._left.pop(0)
-            if claimed is not None:
-                return claimed
-            del self._mine[number]
-        self._reap()
-        while self._may_ask():
-            trial = self.study.ask()
-            claimed = self._settle(trial)
-            if claimed is not None:
-                self._mine[claimed[0]] = trial
-                return claimed
+        if not self._claimed:
+            self._reap()
+        while self._claimed or self._may_ask():
+            if not self._claimed:
+                self._claimed.append(self.study.ask())
+            trial = self._claimed[0]  # kept until it is settled, wherever the storage goes away
+            try:
+                given = self._settle(trial)
+            except UpdateFinishedTrialError:  # taken for dead, it went to another driver
+                given = None
+            self._claimed.pop(0)
+            if given is not None:
+                self._mine[given[0]] = trial
+                return given
         return None
 
     def _may_ask(self) -> bool:
@@ -161,7 +169,7 @@ class Study:
 
     def _finished(self) -> bool:
         self._tell_all()
-        if self._left:
+        if self._claimed:
             return False
         options = self._searched.options
         if options.timeout is not None and time.monotonic() - self._began >= options.timeout:
@@ -256,8 +264,3 @@ def _sign(trial: FrozenTrial, marks: Mapping[str, Any]) -> tuple[str, object]:
     if driver is None:
         return f"trial:{trial.number}", None
     return driver, marks.get(attribute(driver))
-
-
-def _line(error: BaseException) -> str:
-    cause = getattr(error, "orig", None) or error.__cause__ or error
-    return " ".join(str(cause).split())[:200]

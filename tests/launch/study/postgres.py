@@ -7,12 +7,22 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 USER = "postgres"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that runs until it is stopped, and again when it is started."""
+
+    address: str
+    start: Callable[[], None]
+    stop: Callable[[], None]
 
 
 def _binaries() -> Path | None:
@@ -32,8 +42,8 @@ def _has_user() -> bool:
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[str]:
-    """Its address; the test is skipped where there is none to be had."""
+def postgres_server() -> Iterator[Server]:
+    """It runs; the test is skipped where there is none to be had."""
     pytest.importorskip("psycopg", reason="needs the extra `postgres`")
     binaries = _binaries()
     if binaries is None:
@@ -54,11 +64,17 @@ def postgres_server() -> Iterator[str]:
         port = _free_port()
         call("initdb", "-U", USER, "-A", "trust", "--no-sync")
         settings = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -F"
-        call("pg_ctl", "-w", "-l", str(data / "log"), "-o", settings, "start")
+        server = Server(
+            f"postgresql://{USER}@127.0.0.1:{port}/{USER}",
+            lambda: call("pg_ctl", "-w", "-l", str(data / "log"), "-o", settings, "start"),
+            lambda: call("pg_ctl", "-w", "-m", "immediate", "stop"),
+        )
+        server.start()
         try:
-            yield f"postgresql://{USER}@127.0.0.1:{port}/{USER}"
+            yield server
         finally:
-            call("pg_ctl", "-w", "-m", "immediate", "stop")
+            if (data / "postmaster.pid").exists():
+                server.stop()
 
 
 def _free_port() -> int:

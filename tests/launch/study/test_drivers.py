@@ -11,6 +11,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from framework.config import InvalidConfig
+from framework.launch.source import SourceLost
 from framework.launch.study.options import Random, StudyOptions
 from framework.launch.table import Row, Table
 from tests.launch.study.postgres import postgres_server
@@ -98,6 +100,27 @@ def test_who_comes_back_too_late_has_lost_its_trials(tmp_path: Path) -> None:
     back.leave()
 
 
+def test_what_failed_here_is_tried_again_unless_it_went_to_another(tmp_path: Path) -> None:
+    late = joined(tmp_path / "late", shared(tmp_path, n_trials=3))
+    mine = [late.study.propose() for _ in range(3)]
+    late.study.tell(0, "failed", None)
+    late.leave()
+    other = joined(tmp_path / "other", shared(tmp_path, n_trials=3, lease=0.5))
+    while other.study.propose() is None:
+        time.sleep(0.05)
+    # Of the two that went to others one is under way, the other queued.
+    values = [dict(values) for _, values in filter(None, mine)]
+    again = [Row(0, values[0]), Row(1, values[1]), Row(2, values[2], "failed")]
+    back = joined(tmp_path / "late", shared(tmp_path, n_trials=3), rows=again)
+    assert back.lost == (1,)
+    back.study.tell(2, "failed", None)  # as the driver does with all that have ended
+    assert back.study.propose() == mine[2]
+    back.study.tell(0, "done", {"validation/log_loss": 1.0})
+    assert back.study.study.best_value == 1.0
+    other.leave()
+    back.leave()
+
+
 def test_trials_that_nobody_has_begun_are_taken_back(tmp_path: Path) -> None:
     late = joined(tmp_path / "late", shared(tmp_path, n_trials=1))
     proposed = late.study.propose()
@@ -145,10 +168,43 @@ def test_a_storage_that_is_away_for_a_while(
         assert study.propose() is None
         assert not study.finished()
         patch.setattr("framework.launch.study.study.PATIENCE", 0.0)
-        with pytest.raises(ConnectionError, match="the server closed the connection"):
+        with pytest.raises(SourceLost, match="expected a storage that can be reached; the server"):
             study.finished()
     assert study.propose() is not None
     assert study.study.trials[0].value == 1.0
+
+
+def test_a_claim_that_was_cut_short_is_made_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The storage goes away between Optuna's claim and its values."""
+    driver = joined(tmp_path / "a", shared(tmp_path, n_trials=1))
+
+    def fails(*args: object, **rest: object) -> None:
+        raise optuna.exceptions.StorageInternalError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Trial, "suggest_float", fails)
+        assert driver.study.propose() is None
+        assert not driver.study.finished()
+    proposed = driver.study.propose()
+    assert proposed is not None
+    assert proposed[0] == 0
+    driver.study.tell(0, "done", {"validation/log_loss": 1.0})
+    assert driver.study.finished()
+    driver.leave()
+
+
+def test_a_storage_that_may_only_be_read_is_a_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: object, **rest: object) -> None:
+        raise optuna.exceptions.StorageInternalError("permission denied")
+
+    joined(tmp_path / "a", shared(tmp_path)).leave()
+    monkeypatch.setattr(optuna.Study, "set_user_attr", fails)
+    with pytest.raises(InvalidConfig, match="permission denied"):
+        joined(tmp_path / "b", shared(tmp_path))
 
 
 def start(path: Path, storage: str) -> "subprocess.Popen[str]":
@@ -182,8 +238,8 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/shared.db"
         return
-    with postgres_server() as address:
-        yield address
+    with postgres_server() as server:
+        yield server.address
 
 
 def ended(path: Path) -> int:
