@@ -65,11 +65,14 @@ def record(
     Args:
         found: the summaries of the confirmations by seed.
     """
+    from framework.evaluation.formats import is_share
+
     values = {
         split: {seed: one["metrics"].get(f"{split}/{wanted.metric}") for seed, one in found.items()}
         for split in SPLITS
     }
-    estimates = {split: estimate(list(several.values())) for split, several in values.items()}
+    ends = (0.0, 1.0) if is_share(wanted.metric) else (-math.inf, math.inf)
+    estimates = {split: estimate(list(v.values()), *ends) for split, v in values.items()}
     before, mean = wanted.of(chosen), estimates["validation"]["mean"]
     luck = None if mean is None else (before - mean if wanted.maximize else mean - before)
     return {
@@ -79,8 +82,15 @@ def record(
     }  # fmt: skip
 
 
-def estimate(values: Sequence[float | None]) -> dict[str, float | int | None]:
-    """Mean of what was measured and its interval by Student's t; None where there are too few."""
+def estimate(
+    values: Sequence[float | None], lowest: float = -math.inf, highest: float = math.inf
+) -> dict[str, float | int | None]:
+    """Mean of what was measured and its interval by Student's t; None where there are too few.
+
+    Args:
+        lowest, highest: that the metric can be. Few values make a wide interval, which says
+            nothing of what cannot be.
+    """
     known = [v for v in values if v is not None and math.isfinite(v)]
     count = len(known)
     if not count:
@@ -92,7 +102,8 @@ def estimate(values: Sequence[float | None]) -> dict[str, float | int | None]:
 
     deviation = math.sqrt(sum((v - mean) ** 2 for v in known) / (count - 1))
     half = float(t.ppf((1 + LEVEL) / 2, count - 1)) * deviation / math.sqrt(count)
-    return {"mean": mean, "low": mean - half, "high": mean + half, "n": count}
+    low, high = max(mean - half, lowest), min(mean + half, highest)
+    return {"mean": mean, "low": low, "high": high, "n": count}
 
 
 def say(said: Mapping[str, Any]) -> None:

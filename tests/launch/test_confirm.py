@@ -29,6 +29,15 @@ def test_the_interval_is_students() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("wanted", "high"), [(ACCURACY, 1.0), (LOSS, 1.401)])
+def test_no_interval_reaches_beyond_what_can_be(wanted: Objective, high: float) -> None:
+    values = {"1000": 0.99, "1001": 0.95, "1002": 0.99, "1003": 0.2}
+    found = {s: {"metrics": {f"validation/{wanted.metric}": v}} for s, v in values.items()}
+    said = record(row(3, 0.8, 1.0), wanted, found)["validation"]
+    assert said["high"] == pytest.approx(high, abs=1e-3)
+    assert said["low"] == pytest.approx(0.164, abs=1e-3)
+
+
 def test_one_value_has_no_interval_and_none_no_mean() -> None:
     assert estimate([0.5]) == {"mean": 0.5, "low": None, "high": None, "n": 1}
     assert estimate([]) == {"mean": None, "low": None, "high": None, "n": 0}
