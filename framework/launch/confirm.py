@@ -42,6 +42,9 @@ def confirm(
         run = folder / str(values["seed"])
         return Trial(number, values, words(request.fixed, values, run, SPLITS), run)
 
+    if request.launch.get("retry_failed"):
+        for row in [row for row in table if row.state == "failed"]:
+            table.change(row.number, state="waiting")
     source = Grid(points, given=[row.number for row in table])
     Driver(table, source, place, trial, observer, max_tries, asked).run()
     done = [row for row in table if row.state == "done" and row.number in points]

@@ -27,7 +27,7 @@ class Row:
         device: on what it last ran.
         result: of the watched split, `validation/accuracy` and so on.
         message: why it failed, or what happened to its last try.
-        run: its run directory, relative to that of the sweep.
+        run: its run directory.
         packed: whether it was a row of a program with others.
     """
 

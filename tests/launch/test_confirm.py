@@ -6,10 +6,14 @@ import pytest
 from scipy import stats
 
 from framework.config.swept import Dimension
-from framework.launch.confirm import estimate, fresh_seeds, record
+from framework.launch.conclude import conclude
+from framework.launch.confirm import confirm, estimate, fresh_seeds, record
+from framework.launch.lines import Lines
 from framework.launch.objective import Objective, best
 from framework.launch.request import Request
+from framework.launch.sweep import Sweep
 from framework.launch.table import Row
+from tests.launch.fake_place import FakePlace
 
 ACCURACY, LOSS = Objective("accuracy", True), Objective("log_loss", False)
 
@@ -53,6 +57,27 @@ def test_luck_is_what_the_choice_flatters(wanted: Objective, luck: float) -> Non
     said = record(row(3, 0.8, 1.0), wanted, found)
     assert said["luck"] == pytest.approx(luck)
     assert said["test"]["by_seed"] == {"1000": 0.5, "1001": 0.5}
+
+
+def test_one_that_failed_is_called_so_and_tried_again_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = Sweep(tmp_path)
+
+    def again(code: int, **launch: bool) -> list[Row]:
+        request = Request("digits", tmp_path, (), (), settings={"seed": 0}, launch=launch)
+        place = FakePlace(lambda trial, tries: code if trial.number == 0 else 0)
+        rows = confirm(
+            request, sweep, row(3, 0.8), ACCURACY, 2, place, Lines(["accuracy"]), 3, lambda: 0
+        )
+        conclude(request, sweep, rows, [ACCURACY], stopped=False)
+        return rows
+
+    assert [one.state for one in again(1)] == ["failed", "done"]
+    where = tmp_path / "confirm" / "1000"
+    assert f"Failed    confirmation 0: it says why  ({where})" in capsys.readouterr().err
+    assert [one.state for one in again(0)] == ["failed", "done"]
+    assert [one.state for one in again(0, retry_failed=True)] == ["done", "done"]
 
 
 def test_fresh_seeds_were_used_by_no_trial() -> None:

@@ -91,7 +91,7 @@ def axis(key: str, space: Mapping[str, Any], tried: Sequence[Mapping[str, Any]])
         names = tuple(dict.fromkeys(map(text, values)))
         return Axis(key, title, 0.0, float(max(len(names) - 1, 0)), names=names or ("",))
     low, high = float(min(numbers)), float(max(numbers))
-    log = low > 0 and (bool(listed) and _by_powers(numbers) or bool(_LOG.search(written)))
+    log = low > 0 and ((bool(listed) and _by_powers(numbers)) or bool(_LOG.search(written)))
     return Axis(key, title, low, high, log, whole=all(isinstance(v, int) for v in numbers))
 
 
