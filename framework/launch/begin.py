@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from framework.config.problem import InvalidConfig, Problem
 from framework.launch import confirm
@@ -103,8 +102,7 @@ class _UnderWay:
 def _prepared(
     request: Request, sweep: Sweep, opened: Opened, observer: Observer | None
 ) -> _UnderWay:
-    max_tries = _number(request.launch.get("max_tries", 3), "launch.max_tries", 1)
-    confirmations = _number(request.sweep.get("confirm") or 0, "sweep.confirm", 0)
+    max_tries, confirmations = request.max_tries, request.confirmations
     table = sweep.table()
     before = sweep.record()
     if before is not None:  # what is of another sweep is told before anything else
@@ -129,12 +127,6 @@ def _prepared(
     return _UnderWay(
         request, sweep, opened, wanted, driver, table, watching, max_tries, confirmations
     )
-
-
-def _number(value: Any, key: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InvalidConfig(Problem(key, value, f"a whole number from {least}"))
-    return value
 
 
 def _tidy(new: Sequence[Path]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.config.problem import InvalidConfig, Problem
 from framework.config.swept import Dimension
 
 if TYPE_CHECKING:
@@ -39,6 +40,24 @@ class Request:
     settings: Mapping[str, Any] = field(default_factory=dict)
     by_file: bool = False
 
+    @property
+    def max_tries(self) -> int:
+        """Tries of a trial in a row that may gain nothing.
+
+        Raises:
+            InvalidConfig: `launch.max_tries` is none.
+        """
+        return _number(self.launch.get("max_tries", 3), "launch.max_tries", 1)
+
+    @property
+    def confirmations(self) -> int:
+        """How often the best is trained again.
+
+        Raises:
+            InvalidConfig: `sweep.confirm` is no number.
+        """
+        return _number(self.sweep.get("confirm") or 0, "sweep.confirm", 0)
+
     @classmethod
     def of(cls, multirun: "Multirun") -> "Request":
         """As Hydra composed it."""
@@ -55,3 +74,9 @@ class Request:
             settings=multirun.settings,
             by_file=multirun.by_file,
         )
+
+
+def _number(value: Any, key: str, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidConfig(Problem(key, value, f"a whole number from {least}"))
+    return value

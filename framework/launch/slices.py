@@ -155,8 +155,9 @@ def check_mesh(mesh: MeshOptions, slice: Slice, slices: int) -> dict[str, int]:
             cannot be cut into the slices.
     """
     devices = slice.devices * slices
+    hosts = "one host" if slice.hosts * slices == 1 else f"{slice.hosts * slices} hosts"
     where = f"{slices} × {slice.name}" if slices > 1 else slice.name
-    hosts = f"{where} has {slice.hosts * slices} hosts, {devices} devices in all"
+    hosts = f"{where} has {hosts}, {devices} devices in all"
     try:
         shape = mesh.shape(devices)
         if math.prod(shape.values()) != devices:

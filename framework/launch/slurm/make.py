@@ -23,6 +23,7 @@ def make_place(request: Request) -> Place:
     Raises:
         InvalidConfig: what is wrong with the settings; there is no Slurm here.
     """
+    tries = request.max_tries
     own = {name: value for name, value in request.launch.items() if name not in SHARED}
     target = f"{SlurmOptions.__module__}.{SlurmOptions.__qualname__}"
     options: SlurmOptions = require({"_target_": target, **own}, KEY)
@@ -31,7 +32,6 @@ def make_place(request: Request) -> Place:
         expected = f"a machine that has Slurm's {', '.join(missing)}"
         hint = "start the sweep on a login node, or choose another launcher"
         raise InvalidConfig(Problem("hydra/launcher", "slurm", expected, hint))
-    tries = int(request.launch.get("max_tries") or 3)
     if options.workers is not None:
         return SlurmWorkers(options, request.directory / RECORD, Path.cwd(), tries)
     return SlurmJobs(options, Path.cwd(), tries)

@@ -35,7 +35,7 @@ def make_place(request: Request) -> Place:
     Raises:
         InvalidConfig: what is wrong with the settings.
     """
-    launch = request.launch
+    launch, tries = request.launch, request.max_tries
     own = {name: value for name, value in launch.items() if name not in SHARED}
     target = f"{TpuVmOptions.__module__}.{TpuVmOptions.__qualname__}"
     options: TpuVmOptions = require({"_target_": target, **own}, KEY)
@@ -48,7 +48,6 @@ def make_place(request: Request) -> Place:
         _check_account(order)
     address = options.address
     storage = Storage(None, "") if dry else open_storage("launch.storage", address, order.sweep)
-    tries = int(launch.get("max_tries") or 3)
     place = QueuedMachines(order, storage, request.directory / SCRIPTS, tries, _say)
     return Rehearsal(order, place.written) if dry else place
 
