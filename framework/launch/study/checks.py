@@ -68,6 +68,10 @@ def _pruner_problems(
         hint = f"evaluation.every={max(evaluations.steps // 10, 1)}, or hydra/sweeper/pruner=none"
         expected = f"evaluations before the last step ({evaluations.steps})"
         problems.append(Problem("hydra/sweeper/pruner", name, expected, hint))
+    first = getattr(options.pruner, "first", None)
+    if first is not None and first >= evaluations.steps:
+        expected = f"a rung before the last step ({evaluations.steps})"
+        problems.append(Problem("hydra.sweeper.pruner.first", first, expected))
     factor = getattr(options.pruner, "factor", 2)
     if factor < 2:
         problems.append(Problem("hydra.sweeper.pruner.factor", factor, "2 or more"))

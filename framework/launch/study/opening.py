@@ -79,6 +79,7 @@ def _made(place: Address, name: str, objectives: Sequence[Objective]) -> optuna.
         except ImportError as error:
             install = 'pip install "framework[postgres]"'
             hint = install if "psycopg" in place.url.drivername else ""
-            expected = f"a database whose driver is installed ({error.name or blame(error)} is not)"
+            missing = getattr(error.__cause__ or error, "name", None) or blame(error)
+            expected = f"a database whose driver is installed ({missing} is not)"
             raise InvalidConfig(Problem(KEY, place.url.drivername, expected, hint)) from None
     raise AssertionError("the last try returns or raises")

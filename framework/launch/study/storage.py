@@ -53,12 +53,14 @@ def address(options: StudyOptions, sweep_dir: Path) -> Address:
         return Address(URL.create("sqlite", database=str(sweep_dir / FILE)), own=True)
     try:
         url = make_url(options.storage)
+        if url.drivername in ("postgresql", "postgres"):
+            url = url.set(drivername="postgresql+psycopg")
+        url.get_dialect()  # a kind of database that is known
     except (sqlalchemy.exc.ArgumentError, ValueError):
         # Not shown: it may hold a password.
         expected = "an address such as postgresql://user@host/database"
         raise InvalidConfig(Problem(KEY, "…", expected)) from None
-    plain = url.drivername in ("postgresql", "postgres")
-    return Address(url.set(drivername="postgresql+psycopg") if plain else url, own=False)
+    return Address(url, own=False)
 
 
 def reach(place: Address) -> RDBStorage:

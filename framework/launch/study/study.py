@@ -183,13 +183,14 @@ class Study:
         if trial is None or value is None or len(self._searched.objectives) > 1:
             return False
         try:
-            with warnings.catch_warnings():  # told again after a restart, it is not news
+            with warnings.catch_warnings():  # of steps told again, or that the best one has not
                 warnings.filterwarnings("ignore", message="The reported value is ignored")
+                warnings.filterwarnings("ignore", message="WilcoxonPruner finds steps")
                 trial.report(value, step)
+                return trial.should_prune()
         except UpdateFinishedTrialError:  # taken for dead, it went to another driver
             del self._mine[number]
             return False
-        return trial.should_prune()
 
     def _tell_all(self) -> None:
         while self._untold:

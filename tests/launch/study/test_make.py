@@ -62,6 +62,7 @@ def test_a_request_gives_a_source(tmp_path: Path) -> None:
         ({"sampler": chosen("NSGAII")}, "hydra/sweeper/sampler=nsga2: expected two metrics"),
         ({"pruner": chosen("Median", warmup=-1)}, "hydra.sweeper.pruner.warmup=-1"),
         ({"pruner": chosen("Hyperband", factor=1)}, "hydra.sweeper.pruner.factor=1"),
+        ({"pruner": chosen("Hyperband", first=100)}, "pruner.first=100: expected a rung before"),
         (
             {"pruner": chosen("Median"), "sweep": {"metric": ["accuracy", "log_loss"]}},
             "hydra/sweeper/pruner=Median: expected one metric to prune by",
@@ -74,6 +75,8 @@ def test_a_request_gives_a_source(tmp_path: Path) -> None:
         ({"enqueue": [{"a": 2.0}]}, "hydra.sweeper.enqueue[0].a=2.0: expected a value of"),
         ({"enqueue": [{"a": 0.5}] * 3, "n_trials": 2}, "at most n_trials=2 points"),
         ({"storage": "nonsense", "study_name": "a"}, "expected an address such as postgresql"),
+        ({"storage": "postgressql://h/x", "study_name": "a"}, "expected an address such as"),
+        ({"storage": "oracle://h/x", "study_name": "a"}, "is installed (oracledb is not)"),
         ({"storage": "sqlite:///x.db"}, "hydra.sweeper.study_name=null: expected a name"),
         ({"storage": "sqlite:////no/where/x.db", "study_name": "a"}, "that can be reached"),
     ],

@@ -46,7 +46,7 @@ def test_a_search_whose_driver_was_killed_does_nothing_twice(tmp_path: Path) -> 
     assert "trial 0 " not in ended.out
     for number in range(3):
         assert [step for step, _ in losses(runs / str(number))] == list(range(1, 401))
-    study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path}/sweep/study.db")
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{tmp_path}/sweep/study.db")
     told = [trial.value for trial in study.trials]
     assert told == [row.result["validation/accuracy"] for row in rows(tmp_path)]
 
