@@ -26,6 +26,11 @@ from framework.launch.study.options import StudyOptions
 FILE = "study.db"
 KEY = "hydra.sweeper.storage"
 LOST = (StorageInternalError, sqlalchemy.exc.DBAPIError)
+# A server whose machine is gone without a word is given up within a minute; by default in hours.
+_SILENT = {
+    "keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3,  # seconds
+    "tcp_user_timeout": 50_000,  # milliseconds
+}  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +61,8 @@ def address(options: StudyOptions, sweep_dir: Path) -> Address:
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect()  # a kind of database that is known
+        if url.drivername == "sqlite" and not url.database:
+            raise ValueError("in memory, where no other driver finds it")
     except (sqlalchemy.exc.ArgumentError, ValueError):
         # Not shown: it may hold a password.
         expected = "an address such as postgresql://user@host/database"
@@ -72,7 +79,8 @@ def reach(place: Address) -> RDBStorage:
     elif file is not None:
         settings = {"connect_args": {"timeout": 60}}
     else:
-        settings = {"connect_args": {"connect_timeout": 10}, "pool_pre_ping": True}
+        silent = _SILENT if place.url.drivername == "postgresql+psycopg" else {}
+        settings = {"connect_args": {"connect_timeout": 10, **silent}, "pool_pre_ping": True}
     return RDBStorage(place.url.render_as_string(hide_password=False), engine_kwargs=settings)
 
 

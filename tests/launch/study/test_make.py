@@ -76,6 +76,7 @@ def test_a_request_gives_a_source(tmp_path: Path) -> None:
         ({"enqueue": [{"a": 0.5}] * 3, "n_trials": 2}, "at most n_trials=2 points"),
         ({"storage": "nonsense", "study_name": "a"}, "expected an address such as postgresql"),
         ({"storage": "postgressql://h/x", "study_name": "a"}, "expected an address such as"),
+        ({"storage": "sqlite://", "study_name": "a"}, "expected an address such as"),
         ({"storage": "oracle://h/x", "study_name": "a"}, "is installed (oracledb is not)"),
         ({"storage": "sqlite:///x.db"}, "hydra.sweeper.study_name=null: expected a name"),
         ({"storage": "sqlite:////no/where/x.db", "study_name": "a"}, "that can be reached"),
