@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -73,10 +73,11 @@ class Driver:
         while self._goes_on():
             if not self.asked():
                 self._start()
-            for ended in self.place.wait(POLL_SECONDS):
+            over = self.place.wait(POLL_SECONDS)
+            self._listen({ended.number for ended in over})
+            for ended in over:
                 if ended.number in self._running:
                     self._ended(ended)
-            self._listen()
             self._stop_if_asked()
             self.observer.tick()
         self._stop_if_asked()
@@ -93,8 +94,9 @@ class Driver:
     def _take_up(self) -> None:
         """What an earlier driver left: trials that ended are told, the others wait."""
         for row in list(self.table):
-            found = {} if row.ended else summary(self.make_trial(row.number, row.values).run)
-            if found.get("complete"):  # it ended between its end and its line
+            known = row.state in ("done", "failed")
+            found = {} if known else summary(self.make_trial(row.number, row.values).run)
+            if found.get("complete"):  # between its end and its line, or it went on by itself
                 self._put(row.number, state="done", result=result(found), message="")
             elif not row.ended:
                 self._waiting.append(row.number)
@@ -165,11 +167,13 @@ class Driver:
             return "failed", f"{message}; {lost} tries in a row (launch.max_tries)", {}
         return "waiting", message, {}
 
-    def _listen(self) -> None:
+    def _listen(self, over: Collection[int]) -> None:
+        """Evaluations since the last look, also of those whose try is over by now."""
         for number, running in self._running.items():
             for step, metrics in running.tail.evaluations():
                 self.observer.evaluated(number, step, metrics)
-                if self.source.report(number, step, metrics) and not running.pruned:
+                prune = self.source.report(number, step, metrics)
+                if prune and not running.pruned and number not in over:
                     running.pruned = True
                     ask_to_prune(running.trial.run)
 

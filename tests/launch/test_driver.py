@@ -199,3 +199,26 @@ def test_a_source_is_told_of_what_ended_before(tmp_path: Path) -> None:
     driver.run()
     result = {"validation/accuracy": 0.5}
     assert told == [(n, "failed", None) if n == 1 else (n, "done", result) for n in range(5)]
+
+
+def test_what_was_evaluated_at_the_very_end_is_heard_and_prunes_nothing(tmp_path: Path) -> None:
+    def outcome(trial: Trial, before: int) -> int:
+        trial.run.mkdir(parents=True)
+        line = {"step": 40, "validation/accuracy": 0.5}
+        (trial.run / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+        return 0
+
+    driver = make(tmp_path, FakePlace(outcome))
+    driver.source.report = lambda number, step, metrics: True
+    driver.run()
+    assert sorted(driver.observer.evaluations) == [(number, 40) for number in POINTS]
+    assert states(tmp_path) == ["done"] * 5
+    assert not list(tmp_path.glob("trials/*/stop_request.json"))
+
+
+def test_a_pruned_trial_that_went_on_by_itself_is_done(tmp_path: Path) -> None:
+    make(tmp_path, FakePlace(lambda trial, _: 0)).run()
+    Table(tmp_path / "trials.jsonl").change(3, state="pruned", message="pruned at step 20")
+    make(tmp_path, place := FakePlace(lambda trial, _: 0)).run()
+    assert place.started == []
+    assert states(tmp_path) == ["done"] * 5
