@@ -3,12 +3,13 @@
 Trials differ in values alone, learning rates and seeds, of the digits MLP and of a small CNN:
 
     sweep      `--multirun` as it comes: hydra/sweeper=grid hydra/launcher=local
+    workers    the same with launch.workers=2
     basic      Hydra's own launcher: hydra/sweeper=basic hydra/launcher=basic
     joblib     hydra-joblib-launcher with two jobs, where it is installed
     processes  a fresh `python -m experiments.run` for each
 
 All have the same words and the same compile cache, which is full. It prints one line of JSON:
-seconds of each, ratios over the sweep's (medians over rounds), how often the sweep's worker
+seconds of each, ratios over the sweep's, and of joblib over the workers' (medians over rounds), how often the sweep's worker
 compiled, the largest relative difference of a loss between the ways, and, in watched runs besides,
 seconds from the command to the first finished step: of the sweep's first trial, of a plain run, and
 what the sweep takes more. The exit code is 1 where a program was compiled twice, or losses differ.
@@ -43,6 +44,7 @@ STEP = "jit(step)"  # as JAX names the training's program
 RATES = (1e-3, 3e-4, 3e-3, 1e-4)
 LAUNCHERS = {
     "sweep": ("hydra/sweeper=grid", "hydra/launcher=local"),
+    "workers": ("hydra/sweeper=grid", "hydra/launcher=local", "launch.workers=2"),
     "basic": ("hydra/sweeper=basic", "hydra/launcher=basic"),
     "joblib": ("hydra/sweeper=basic", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
 }
@@ -171,6 +173,8 @@ def measure(model: str, count: int, steps: int, rounds: int, place: Path) -> dic
     """All ways, in another order each round."""
     trials = Trials.of(model, count, steps)
     ways = [*LAUNCHERS, "processes"]
+    if (os.cpu_count() or 1) < 2:
+        ways.remove("workers")
     if importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None:
         ways.remove("joblib")
     start([*RUN, *trials.several("sweep", place / "first")])  # fills the cache
@@ -190,6 +194,8 @@ def compared(spent: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """Medians over the rounds; ratios are taken round by round."""
     absent = {} if "joblib" in spent else {"joblib": NO_JOBLIB}
     ratios = {way: np.divide(each, spent["sweep"]) for way, each in spent.items() if way != "sweep"}
+    if {"joblib", "workers"} <= spent.keys():
+        ratios["joblib_over_workers"] = np.divide(spent["joblib"], spent["workers"])
     return {
         "seconds": {way: round(median(each), 2) for way, each in spent.items()} | absent,
         "ratios": {way: round(float(median(each)), 2) for way, each in ratios.items()},

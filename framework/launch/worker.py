@@ -45,6 +45,10 @@ def serve(channel: socket.socket, run: Run, check: Check, pack: Pack) -> int:
                 goes_on = _try_one(driver, run, **message["run"])
             if not goes_on:
                 return 0
+            if not gc.get_freeze_count():
+                # What outlives the first trial (libraries, programs) is not looked through after
+                # each of the others, which takes as long as a short trial.
+                gc.freeze()
             _answer(channel, {"ready": True})
     return 0
 
