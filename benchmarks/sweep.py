@@ -9,10 +9,11 @@ Trials differ in values alone, learning rates and seeds, of the digits MLP and o
     processes  a fresh `python -m experiments.run` for each
 
 All have the same words and the same compile cache, which is full. It prints one line of JSON:
-seconds of each, ratios over the sweep's, and of joblib over the workers' (medians over rounds), how often the sweep's worker
-compiled, the largest relative difference of a loss between the ways, and, in watched runs besides,
-seconds from the command to the first finished step: of the sweep's first trial, of a plain run, and
-what the sweep takes more. The exit code is 1 where a program was compiled twice, or losses differ.
+seconds of each, ratios over the sweep's, and of joblib over the workers' (medians over rounds), how
+often the sweep's worker compiled, the largest relative difference of a loss between the ways, and,
+in watched runs besides, seconds from the command to the first finished step: of the sweep's first
+trial, of a plain run, and what the sweep takes more. The exit code is 1 where a program was
+compiled twice, or losses differ.
 
     python benchmarks/sweep.py [--smoke] [--trials 16] [--steps 100] [--rounds 3] [mlp cnn]
 """
