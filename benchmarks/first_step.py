@@ -24,7 +24,7 @@ def main() -> int:
 
     command = module.command
 
-    def watched(prepare: Any, act: Callable[..., int], *arguments: Any) -> int:
+    def watched(prepare: Any, act: Callable[..., int], **more: Any) -> int:
         def watched_act(experiment: Any, composed: Any) -> int:
             from framework.train import run as _  # noqa: F401
 
@@ -37,7 +37,7 @@ def main() -> int:
             run.train = watched_train
             return act(experiment, composed)
 
-        return command(prepare, watched_act, *arguments)
+        return command(prepare, watched_act, **more)
 
     module.command = watched
     from experiments.run import main as run_main

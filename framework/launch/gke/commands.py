@@ -8,11 +8,11 @@ from framework.config import InvalidConfig, Problem, nearest
 from framework.launch.gke.cluster import Cluster, Seen, Thing
 from framework.launch.gke.kubernetes_cluster import connect
 from framework.launch.gke.listed import Listed, listed
-from framework.launch.gke.names import worker_identity
 from framework.launch.gke.order import Order
 from framework.launch.gke.place import CANCELLED
 from framework.launch.gke.record import RECORD, read_record
 from framework.launch.gke.situation import Situation, situation, terminated
+from framework.launch.names import worker_identity
 from framework.launch.storage import Storage, open_storage
 from framework.launch.sweep import Sweep
 

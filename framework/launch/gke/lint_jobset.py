@@ -13,7 +13,7 @@ from framework.launch.gke.manifest import (
     PRIORITY,
     QUEUE,
 )
-from framework.launch.gke.names import LABEL, NAME, longest
+from framework.launch.names import LABEL, NAME, longest
 
 # JobSet's own expression for the names of its rules, and the reasons for which Jobs fail.
 _RULE_NAME = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")

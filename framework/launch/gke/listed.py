@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.launch.confirm import FOLDER, SPLITS
-from framework.launch.gke.names import Identity, identity
+from framework.launch.names import Identity, identity
 from framework.launch.sweep import Sweep, words
 from framework.launch.table import FILE, Row, Table
 from framework.launch.trial import Trial

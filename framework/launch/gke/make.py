@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from framework.config import InvalidConfig, Problem
-from framework.launch.check import sample
 from framework.launch.gke.kubernetes_cluster import connect
 from framework.launch.gke.options import KEY
 from framework.launch.gke.order import Order
@@ -15,12 +14,10 @@ from framework.launch.gke.programs import Programs, check_price, price
 from framework.launch.gke.record import new_record
 from framework.launch.gke.rehearsal import Rehearsal
 from framework.launch.gke.workers import Workers
+from framework.launch.meshes import check_meshes, sampled
 from framework.launch.place import Place
 from framework.launch.request import Request
-from framework.launch.slices import check_mesh
 from framework.launch.storage import open_storage
-from framework.launch.sweep import Sweep
-from framework.parallel import MeshOptions
 from framework.train.planning.plan import Plan
 
 
@@ -37,7 +34,7 @@ def make_place(request: Request) -> Place:
     check_workers(order)
     programs = Programs(order, _compose, say)
     try:
-        _check_meshes(request, order)
+        check_meshes(request, order.slice, order.slices)
         plan = _first_plan(request, programs, needed=not dry)
         found = price(order, plan, trials_of(request))
         if found is not None:
@@ -73,38 +70,17 @@ def trials_of(request: Request) -> int:
     return count
 
 
-def _check_meshes(request: Request, order: Order) -> None:
-    """Every mesh of the sweep, before anything is compiled."""
-    for words in _sampled(request, "mesh"):
-        mesh = _mesh(_compose(words)["mesh"])
-        check_mesh(mesh, order.slice, order.slices)
-
-
-def _mesh(settings: Mapping[str, Any]) -> MeshOptions:
-    return MeshOptions(**{name: value for name, value in settings.items() if name != "_target_"})
-
-
 def _first_plan(request: Request, programs: Programs, *, needed: bool) -> Plan | None:
     """The first trial's plan; programs of all sampled trials are compiled, each once."""
     plans: list[Plan] = []
     try:
-        plans = [programs.check(words) for words in _sampled(request)]
+        plans = [programs.check(words) for words in sampled(request)]
     except InvalidConfig as error:
         missing = any("libtpu" in p.hint or "tpu-plan" in p.hint for p in error.problems)
         if needed or not missing:
             raise
         say(f"Program   not compiled: {error}")
     return plans[0] if plans else None
-
-
-def _sampled(request: Request, group: str | None = None) -> list[Sequence[str]]:
-    """Words of trials that have every value of every key among them; or of keys in a group."""
-    sweep = Sweep(request.directory)
-    points = sample(request)
-    if group is not None:
-        kept = {one.key for one in request.space if one.key.split(".")[0] == group}
-        points = points[:1] + [p for p in points[1:] if any(p[k] != points[0][k] for k in kept)]
-    return [sweep.trial(request.fixed, 0, point).overrides for point in points]
 
 
 def _compose(words: Sequence[str]) -> Mapping[str, Any]:

@@ -6,9 +6,9 @@ Read in the types of JobSet 0.10 and Kueue, and in what xpk, AXLearn and MaxText
 from collections.abc import Sequence
 from typing import Any
 
-from framework.launch.gke.names import JOB, Identity, identity, worker_identity
 from framework.launch.gke.order import Order
 from framework.launch.gke.pod import CONTAINER, labels, template
+from framework.launch.names import JOB, Identity, identity, worker_identity
 from framework.launch.trial import Trial
 
 Manifest = dict[str, Any]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from framework.config import InvalidConfig, NonNegativeFloat, PositiveFloat, PositiveInt, Problem
-from framework.launch.gke.names import LABEL, LONGEST_LABEL
+from framework.launch.names import LABEL, LONGEST_LABEL
 
 KEY = "launch"
 INSTALL = 'pip install -e ".[gke]"'

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from framework.config import InvalidConfig, Problem
-from framework.launch.gke.names import LABEL, NAME, RESERVED, longest
 from framework.launch.gke.options import KEY, GkeOptions
+from framework.launch.names import LABEL, NAME, RESERVED, longest
 from framework.launch.slices import Slice, parse
 
 _IMAGE = re.compile(r"[\w.:/-]+@sha256:[0-9a-f]{64}", re.ASCII)

@@ -16,9 +16,9 @@ from framework.config import InvalidConfig
 from framework.launch.gke.cluster import Cluster, ClusterError, Refused, Seen
 from framework.launch.gke.lint import check
 from framework.launch.gke.manifest import MISTAKE, of_trial
-from framework.launch.gke.names import identity
 from framework.launch.gke.order import Order
 from framework.launch.gke.situation import Situation, situation
+from framework.launch.names import identity
 from framework.launch.place import Ended
 from framework.launch.storage import Storage, StorageError
 from framework.launch.trial import Trial

@@ -9,9 +9,9 @@ from typing import Any
 
 from framework.config import InvalidConfig, Problem
 from framework.config.build import require
-from framework.launch.gke.names import longest, sweep_name
 from framework.launch.gke.options import KEY, GkeOptions
 from framework.launch.gke.order import Order, make_order
+from framework.launch.names import longest, sweep_name
 from framework.launch.slices import parse
 from framework.run import write_text
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from framework.launch.gke.cluster import Seen, Thing
-from framework.launch.gke.last_words import last_words
 from framework.launch.gke.manifest import MISTAKE
 from framework.launch.gke.pod import CONTAINER
+from framework.launch.last_words import last_words
 
 State = Literal[
     "absent", "queued", "preempted", "deactivated", "starting", "running", "leaving", "done",

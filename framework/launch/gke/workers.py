@@ -14,13 +14,13 @@ from typing import Any
 
 from framework.config import InvalidConfig
 from framework.launch.gke.cluster import Cluster, ClusterError, Refused, Seen
-from framework.launch.gke.last_words import last_words
 from framework.launch.gke.lint import check
 from framework.launch.gke.manifest import MISTAKE, of_worker, words_of
-from framework.launch.gke.names import identity, worker_identity
 from framework.launch.gke.order import Order
 from framework.launch.gke.place import AGAIN, device_of
 from framework.launch.gke.situation import situation
+from framework.launch.last_words import last_words
+from framework.launch.names import identity, worker_identity
 from framework.launch.place import Ended
 from framework.launch.slice_worker import CLAIMED, ENDED, NEXT
 from framework.launch.storage import Storage, StorageError

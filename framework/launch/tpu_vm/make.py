@@ -2,26 +2,21 @@
 
 import hashlib
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from framework.config import InvalidConfig, Problem
 from framework.config.build import require
-from framework.launch.check import sample
-from framework.launch.gke.names import NAME, sweep_name
+from framework.launch.meshes import check_meshes
+from framework.launch.names import NAME, sweep_name
 from framework.launch.place import Place
 from framework.launch.request import Request
-from framework.launch.slices import check_mesh
 from framework.launch.storage import Storage, open_storage
-from framework.launch.sweep import Sweep
 from framework.launch.tpu_vm import cloud, commands
 from framework.launch.tpu_vm.cloud import NotNow, Refused
 from framework.launch.tpu_vm.options import KEY, TpuVmOptions
 from framework.launch.tpu_vm.order import Order, make_order
 from framework.launch.tpu_vm.place import QueuedMachines
 from framework.launch.tpu_vm.rehearsal import Rehearsal
-from framework.parallel import MeshOptions
 
 SCRIPTS = "startup"
 # Of `launch`, those that are not TpuVmOptions.
@@ -42,7 +37,7 @@ def make_place(request: Request) -> Place:
     order = make_order(
         _name(request, options), launch.get("slice"), launch.get("slices", 1), options
     )
-    _check_meshes(request, order)
+    check_meshes(request, order.slice, order.slices)
     dry = bool(launch.get("dry_run"))
     if not dry:
         _check_account(order)
@@ -73,20 +68,6 @@ def _check_account(order: Order) -> None:
         raise InvalidConfig(Problem("hydra/launcher", "tpu_vm", expected, hint)) from error
     except NotNow:  # the driver asks again
         pass
-
-
-def _check_meshes(request: Request, order: Order) -> None:
-    """Every mesh of the sweep fits the slices."""
-    from framework.config.apart import compose_apart
-
-    sweep = Sweep(request.directory)
-    for point in sample(request):
-        words = sweep.trial(request.fixed, 0, point).overrides
-        mesh: Mapping[str, Any] = compose_apart(words).settings["mesh"]
-        plain = {name: value for name, value in mesh.items() if name != "_target_"}
-        check_mesh(MeshOptions(**plain), order.slice, order.slices)
-        if not any(key.split(".")[0] == "mesh" for key in point):
-            return  # all have the same
 
 
 def _say(line: str) -> None:

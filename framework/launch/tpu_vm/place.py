@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from framework.launch.gke.last_words import last_words
-from framework.launch.gke.names import Identity, identity
+from framework.launch.last_words import last_words
+from framework.launch.names import Identity, identity
 from framework.launch.place import Ended
 from framework.launch.storage import Storage, StorageError
 from framework.launch.tpu_vm import cloud, commands

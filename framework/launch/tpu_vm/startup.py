@@ -10,7 +10,7 @@ machines back, so that they cost nothing when no driver is there.
 import shlex
 from collections.abc import Sequence
 
-from framework.launch.gke.names import Identity
+from framework.launch.names import Identity
 from framework.launch.tpu_vm.commands import delete
 from framework.launch.tpu_vm.order import Order
 

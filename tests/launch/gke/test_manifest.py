@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from framework.launch.gke.lint import check
 from framework.launch.gke.manifest import Manifest, of_trial, of_worker
-from framework.launch.gke.names import NAME, RESERVED, identity, longest, sweep_name
 from framework.launch.gke.pod import shell
+from framework.launch.names import NAME, RESERVED, identity, longest, sweep_name
 from framework.launch.trial import Trial
 from tests.launch.gke.conftest import make, trial
 

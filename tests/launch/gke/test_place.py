@@ -11,9 +11,9 @@ import pytest
 from framework.config import InvalidConfig, Problem
 from framework.launch.evidence import STOP_REQUEST
 from framework.launch.gke.kubernetes_cluster import KubernetesCluster
-from framework.launch.gke.names import trial_identity
 from framework.launch.gke.place import CANCELLED, JobSets
 from framework.launch.gke.situation import situation
+from framework.launch.names import trial_identity
 from framework.launch.place import Ended
 from framework.launch.storage import open_storage
 from tests.launch.gke.conftest import make, trial

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from framework.launch.gke.kubernetes_cluster import KubernetesCluster
-from framework.launch.gke.names import worker_identity
 from framework.launch.gke.workers import Workers
+from framework.launch.names import worker_identity
 from framework.launch.place import Ended
 from framework.launch.storage import open_storage
 from tests.launch.gke.conftest import make, trial

@@ -25,7 +25,7 @@ def test_an_account_that_may_not_is_a_mistake(
         raise cloud.Refused("You do not currently have an active account selected.")
 
     monkeypatch.setattr(cloud, "run", refuse)
-    monkeypatch.setattr(make, "_check_meshes", lambda request, order: None)
+    monkeypatch.setattr(make, "check_meshes", lambda request, slice, slices: None)
     with pytest.raises(InvalidConfig, match=r"Cloud TPU in my-project; gcloud says: You do not"):
         make_place(request(tmp_path))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.launch.gke.names import trial_identity
+from framework.launch.names import trial_identity
 from framework.launch.tpu_vm.startup import startup
 from tests.experiments.launch import ROOT, SMALL, environment, last_checkpoint, saved_arrays
 from tests.launch.tpu_vm.conftest import order_of

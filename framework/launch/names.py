@@ -1,4 +1,4 @@
-"""Names on the cluster: the same trial has the same one, so that it cannot be submitted twice."""
+"""Names where trials run: the same trial has the same one, so that it cannot be asked for twice."""
 
 import hashlib
 import re
