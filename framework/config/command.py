@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import hydra
 from hydra.conf import HydraConf
@@ -20,16 +20,13 @@ from omegaconf.errors import OmegaConfBaseException
 from framework.config import completion
 from framework.config.compose import compose_once, compose_plain
 from framework.config.diagnose import as_plain, diagnose, plain
+from framework.config.multirun import APART, Multirun
 from framework.config.problem import InvalidConfig, Problem
-
-if TYPE_CHECKING:
-    from framework.config.multirun import Multirun
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"
 USAGE_ERROR = 2
 INTERRUPTED = 130
 NOTHING = "nothing was started"
-APART = ("sweep", "launch")  # settings of sweeps, which are no part of an experiment
 _WITH_VALUE = (
     "--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
     "--config-dir", "-cd", "--experimental-rerun",
@@ -53,7 +50,7 @@ def command(
     act: Callable[[Prepared, Composed], int],
     name: str = "config",
     literal: Sequence[str] = (),
-    sweep: Callable[["Multirun"], int] | None = None,
+    sweep: Callable[[Multirun], int] | None = None,
 ) -> int:
     """Composes the config `name` from the command line, then checks it, then acts on it.
 
@@ -143,7 +140,7 @@ class _Task:
         self,
         prepare: Callable[[Composed], Any],
         act: Callable[[Any, Composed], int],
-        sweep: Callable[["Multirun"], int] | None,
+        sweep: Callable[[Multirun], int] | None,
     ) -> None:
         self._prepare, self._act, self._sweep = prepare, act, sweep
         self.jobs: list[_Job] = []
@@ -165,7 +162,7 @@ class _Task:
             job.code = report([plain(error)])
         return job.code
 
-    def sweep(self, multirun: "Multirun") -> None:
+    def sweep(self, multirun: Multirun) -> None:
         """All runs of a sweep."""
         if self._sweep is None:
             expected = "hydra/sweeper=basic for this command"

@@ -8,9 +8,10 @@ from typing import Any
 
 from omegaconf import OmegaConf, open_dict
 
-from framework.config.command import APART
 from framework.config.diagnose import as_plain
 from framework.config.swept import Dimension, parse
+
+APART = ("sweep", "launch")  # settings of sweeps, which are no part of an experiment
 
 
 @dataclass(frozen=True)
