@@ -374,8 +374,10 @@ def test_requests_to_stop_reach_the_run_and_are_taken_back(
     asked.parent.mkdir(parents=True, exist_ok=True)
     asked.write_text('{"reason": "pruned"}')
     until(place, there.exists)
+    assert there.read_text() == '{"reason": "pruned"}'
     fake.finish(name(0))
     the_end(place)
     asked.unlink()
     place.start([trial(0, here)])  # a pruned trial goes on
     until(place, lambda: not there.exists())
+    assert name(0) in fake.jobsets

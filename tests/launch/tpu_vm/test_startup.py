@@ -109,7 +109,8 @@ def host(tmp_path: Path) -> Host:
 def test_bash_can_read_it_with_any_words(host: Host) -> None:
     script = host.script("a='b c'", 'x="$(date)"', "y=`z`", setup=("echo '{}'",),
                          environment={"A": "it's"}, service_account="x@y")  # fmt: skip
-    subprocess.run(["bash", "-n", str(script)], check=True)
+    read = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True)
+    assert (read.returncode, read.stderr) == (0, "")
 
 
 def test_words_arrive_as_they_are(host: Host) -> None:
