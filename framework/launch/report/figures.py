@@ -9,7 +9,6 @@ import numpy as np
 from framework.evaluation.canvas import ACCENT, INK, MUTED, RULE, WARM, dress, new_figure
 from framework.launch.objective import Objective
 from framework.launch.report.axis import Axis
-from framework.launch.report.story import bounds
 from framework.launch.table import Row
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ def luck(confirmed: Mapping[str, Any], axis: Axis) -> "Figure":
     known = [v for v in found["by_seed"].values() if v is not None and math.isfinite(v)]
     axes.plot([confirmed["chosen"]], [1], color=ACCENT, marker="o", markersize=8)
     axes.plot(known, np.zeros(len(known)), color=MUTED, marker="o", markersize=5, linestyle="")
-    low, high = bounds(axis.key, found)
+    low, high = found["low"], found["high"]
     if low is not None and high is not None:
         axes.hlines(0, low, high, color=WARM, linewidth=2)
     axes.plot([found["mean"]], [0], color=WARM, marker="|", markersize=16, markeredgewidth=2.5)

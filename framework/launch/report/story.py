@@ -137,17 +137,9 @@ def _difference(metric: str, size: float) -> str:
 
 
 def _mean(metric: str, estimate: Mapping[str, Any]) -> str:
-    ends = formats.span(metric, *bounds(metric, estimate))
+    ends = formats.span(metric, estimate["low"], estimate["high"])
     mean = _value(metric, estimate["mean"])
     return f"{mean} on average (95% interval {ends})" if ends else mean
-
-
-def bounds(metric: str, estimate: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Ends of an interval; those of a share are shares too."""
-    low, high = estimate["low"], estimate["high"]
-    if low is None or high is None or not formats.is_share(metric):
-        return low, high
-    return max(low, 0.0), min(high, 1.0)
 
 
 def _value(metric: str, found: float) -> str:

@@ -1,4 +1,4 @@
-"""What this framework's sweepers have in common; Hydra does not search a module with a _."""
+"""Hydra's `hydra/sweeper=grid` and `optuna`, which the name of the choice tells apart."""
 
 from typing import Any
 
