@@ -11,8 +11,8 @@ from framework.run import goodput, read_attempts
 
 _NAMES = {
     "step": "Steps", "compile": "Compiling", "data_wait": "Waiting for data",
-    "evaluation": "Evaluation", "checkpoint": "Checkpoints", "start_up": "Start-up",
-    "lost": "Steps made again", "stopped": "Between the starts",
+    "evaluation": "Evaluation", "report": "Analysis and report", "checkpoint": "Checkpoints",
+    "start_up": "Start-up", "lost": "Steps made again", "stopped": "Between the starts",
 }  # fmt: skip
 
 

@@ -8,7 +8,9 @@ from typing import Literal, get_args
 
 from framework.run.directory import write_text
 
-Category = Literal["start_up", "compile", "data_wait", "step", "checkpoint", "evaluation"]
+Category = Literal[
+    "start_up", "compile", "data_wait", "step", "checkpoint", "evaluation", "report"
+]  # fmt: skip
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 FOLDER = "attempts"
 

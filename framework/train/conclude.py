@@ -40,17 +40,19 @@ def predictor_of(setting: Setting, state: TrainState) -> Predictor:
 def conclude(setting: Setting, outcome: Outcome) -> None:
     """Evaluates the final splits, records them, writes the report and says where to look."""
     step = outcome.step
-    state, used, source = _chosen_weights(setting, outcome.state, step)
+    options = setting.experiment.evaluation
+    with setting.clock.during("evaluation"):
+        state, used, source = _chosen_weights(setting, outcome.state, step)
+        predictor = predictor_of(setting, state)
+        deep = options.analysis.depth != "none" and bool(options.final)
+        grounds = lay_grounds(predictor, options.analysis, used) if deep else None
+        found = [predictor(split, embed=deep) for split in options.final]
+        if setting.experiment.teacher is not None and found:
+            compared = compare(setting, predictor, found[0])
+            by_first(lambda: setting.directory.write_json(COMPARISON, compared))
     summary = {"step": step, "stopped": outcome.stopped, "weights": source}
-    predictor = predictor_of(setting, state)
-    options = setting.experiment.evaluation.analysis
-    deep = options.depth != "none" and bool(setting.experiment.evaluation.final)
-    grounds = lay_grounds(predictor, options, used) if deep else None
-    found = [predictor(split, embed=deep) for split in setting.experiment.evaluation.final]
-    if setting.experiment.teacher is not None and found:
-        compared = compare(setting, predictor, found[0])
-        by_first(lambda: setting.directory.write_json(COMPARISON, compared))
-    by_first(lambda: _record(setting, step, predictor, grounds, found, summary))
+    with setting.clock.during("report"):  # may take longer than a step or a batch
+        by_first(lambda: _record(setting, step, predictor, grounds, found, summary))
 
 
 def _record(

@@ -127,8 +127,7 @@ def _from_start_to_end(
                 from framework.train.conclude import conclude  # late, as it brings the report
 
                 accounting.log(outcome.step)
-                with clock.during("evaluation"):
-                    conclude(setting, outcome)
+                conclude(setting, outcome)
         finally:
             try:
                 accounting.write()

@@ -20,7 +20,7 @@ from framework.run import Category
 from framework.train.clock import Clock
 
 START_AGAIN = 75
-# Start-up, compiling and the wait for a save take as long as they take.
+# Start-up, compiling, the wait for a save and the report take as long as they take.
 _WATCHED: tuple[Category, ...] = ("step", "data_wait", "evaluation")
 
 

@@ -7,6 +7,7 @@ from tests.faults.case import Case
 from tests.faults.scene import Scene, wait_until
 
 GRACE = 2.0
+HANG = 6
 # The fifth call of a program that never returns, so that no signal's handler of Python's can run.
 STUCK = "framework.train.loop:Loop._bound before 25 hang"
 
@@ -48,14 +49,19 @@ def _while_stuck(scene: Scene) -> None:
 
 def _hung(scene: Scene) -> None:
     ended = scene.start(code=75, fault=STUCK, SLOW="0.05")
-    assert "no step was finished for 3 s (trainer.hang_seconds)" in ended.err, ended.err
+    assert f"no step was finished for {HANG} s (trainer.hang_seconds)" in ended.err, ended.err
     assert "pthread" not in ended.err
     assert (scene.run / "hang-0.txt").read_text().count("Thread 0x") > 1
 
 
 def _no_data(scene: Scene) -> None:
     ended = scene.start(code=75, fault="faulty:Faulty.__call__ before 25 sleep=60", SLOW="0.05")
-    assert "no batch came for 3 s (trainer.hang_seconds)" in ended.err, ended.err
+    assert f"no batch came for {HANG} s (trainer.hang_seconds)" in ended.err, ended.err
+
+
+def _slow_report(scene: Scene) -> None:
+    fault = f"framework.train.conclude:write_report before 1 sleep={HANG + 3}"
+    scene.start(code=0, fault=fault)
 
 
 def _by_itself(name: str, place: str, **more: str) -> Case:
@@ -87,6 +93,7 @@ def _ignores_default(pid: int) -> bool:
 
 
 _QUICKLY = (f"trainer.grace_seconds={GRACE}",)
+_SOON = (f"trainer.hang_seconds={HANG}",)
 CASES = (
     _in_the_loop(signal.SIGTERM),
     _in_the_loop(signal.SIGINT),
@@ -100,6 +107,7 @@ CASES = (
     _by_itself("in-the-conclusion", "framework.train.conclude:write_report before 1", tests="fast"),
     _by_itself("after-the-report", "framework.train.conclude:write_report after 1"),
     Case("sigterm-in-a-stuck-step", _while_stuck, harmless=_QUICKLY, tests="long"),
-    Case("stuck-step", _hung, harmless=("trainer.hang_seconds=3",), tests="long"),
-    Case("stuck-data", _no_data, harmless=("trainer.hang_seconds=3",)),
+    Case("stuck-step", _hung, harmless=_SOON, tests="long"),
+    Case("stuck-data", _no_data, harmless=_SOON),
+    Case("slow-report", _slow_report, harmless=_SOON, tests="long"),
 )

@@ -121,8 +121,7 @@ class Row:
             self.setting = replace(self.setting, tracker=tracker)
             self.accounting.tracker = tracker
         self.accounting.log(outcome.step)
-        with self.loop.clock.during("evaluation"):
-            conclude(self.setting, outcome)
+        conclude(self.setting, outcome)
 
     def close(self, *, complete: bool = False) -> None:
         """Lets go of files and threads."""
