@@ -4,6 +4,7 @@ import math
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from framework.config.arguments import hints
@@ -91,6 +92,17 @@ def obstacle(experiment: Experiment, network: Network, sizes: Sizes) -> tuple[st
     for problem in parameters_divide(network, options, math.prod(sizes.values())):
         return f"{problem.key} does not divide", problem.expected
     return None
+
+
+def with_candidate(experiment: Experiment, mesh: Sizes | None, remat: str | None) -> Experiment:
+    """The experiment on another mesh, with another policy of rematerialisation."""
+    if mesh is not None:
+        experiment = replace(experiment, mesh=on(experiment.mesh, mesh))
+    if remat is not None:
+        model: Any = experiment.model
+        model = partial(model.func, *model.args, **{**model.keywords, "remat": remat})
+        experiment = replace(experiment, model=model)
+    return experiment
 
 
 def _sequence_length(experiment: Experiment) -> int | None:

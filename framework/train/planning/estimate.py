@@ -18,8 +18,7 @@ from framework.parallel.operations import operations
 from framework.parallel.roofline import compute_seconds
 from framework.train.arithmetic import abstract_batch, tokens_per_step
 from framework.train.experiment import Experiment
-from framework.train.planning.candidates import Candidate, Sizes, on
-from framework.train.planning.worker import with_candidate
+from framework.train.planning.candidates import Candidate, Sizes, on, with_candidate
 from framework.train.state import TrainState, as_arrays, initialiser
 
 # Links of a torus that one axis of a mesh can use.

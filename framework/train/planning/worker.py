@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any, TextIO
 
 from framework.config import InvalidConfig
@@ -58,6 +57,7 @@ def _answer(
     known: dict[str, Plan],
 ) -> dict[str, Any]:  # fmt: skip
     from framework.train.assemble import assemble
+    from framework.train.planning.candidates import with_candidate
     from framework.train.planning.measure import measure
 
     try:
@@ -86,19 +86,6 @@ def _candidates(experiment: Any, devices: list[Any], target: str) -> list[dict[s
         {"mesh": dict(each.mesh), "remat": each.remat, "words": each.override(experiment)}
         for each in fit
     ]
-
-
-def with_candidate(experiment: Any, mesh: Mapping[str, int] | None, remat: str | None) -> Any:
-    """The experiment on another mesh, with another policy of rematerialisation."""
-    from framework.train.planning.candidates import on
-
-    if mesh is not None:
-        experiment = replace(experiment, mesh=on(experiment.mesh, mesh))
-    if remat is not None:
-        model = experiment.model
-        model = partial(model.func, *model.args, **{**model.keywords, "remat": remat})
-        experiment = replace(experiment, model=model)
-    return experiment
 
 
 def _problems(error: InvalidConfig) -> list[list[str]]:

@@ -19,13 +19,13 @@ from framework.train.planning.candidates import (
     policies,
     policy,
     useful_axes,
+    with_candidate,
 )
 from framework.train.planning.compiler import CompilerFailed
 from framework.train.planning.estimate import Estimate, Estimator
 from framework.train.planning.measure import measure
 from framework.train.planning.plan import Memory, Plan, Speed
 from framework.train.planning.ranking import Ranking
-from framework.train.planning.worker import with_candidate
 from tests.train.planned import LANGUAGE, SMALL, experiment
 
 
