@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from framework.registry.blobs import place, wrong
 from framework.registry.errors import InvalidRequest, RegistryError
 from framework.registry.log import MODELS
-from framework.registry.model import Model, Version, read_model
+from framework.registry.model import Blob, Model, Version, read_model
 from framework.registry.names import Reference
 from framework.registry.pull import pull
 from framework.registry.signed import why_unsigned
@@ -23,7 +24,8 @@ class Verified:
     Attributes:
         heads: of each model the number and the hash of its newest entry. Kept elsewhere, they
             show later that no entry was taken from the end.
-        problems: one line each; empty when all is whole.
+        problems: one line each; empty when all is whole. A damaged blob is read once, and its
+            line names every version of those looked at that uses it.
     """
 
     models: int
@@ -61,15 +63,11 @@ def verify(
     if head and not any(entry.sha256 == head for model in models for entry in model.entries):
         problems.append(f"no entry has the hash {head}: the log that ended with it is gone")
     chosen = [(model, version) for model in models for version in _versions(model, reference)]
-    users = {
-        blob: f"{model.name}@{version.number}: {name}"
-        for model, version in reversed(chosen)
-        for name, blob in version.files.items()
-    }
+    users = _users(chosen)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = pool.map(lambda blob: wrong(store, blob), users)
         told = zip(users.items(), found, strict=True)
-        problems += [f"{user} ({place(blob)}): {said}" for (blob, user), said in told if said]
+        problems += [f"{_told(of)} ({place(blob)}): {said}" for (blob, of), said in told if said]
     if key is not None:
         said = (_unsigned(store, model, version, key) for model, version in chosen)
         problems += [line for line in said if line]
@@ -82,6 +80,24 @@ def _versions(model: Model, reference: Reference | None) -> list[Version]:
     if reference and reference.version:
         return [model.find(reference.version)]
     return list(model.versions.values())
+
+
+def _users(chosen: Iterable[tuple[Model, Version]]) -> dict[Blob, dict[str, list[str]]]:
+    """Of each blob the versions that use it, and by which names."""
+    users: dict[Blob, dict[str, list[str]]] = {}
+    for model, version in chosen:
+        for name, blob in version.files.items():
+            names = users.setdefault(blob, {}).setdefault(f"{model.name}@{version.number}", [])
+            names.append(name)
+    return users
+
+
+def _told(users: Mapping[str, list[str]]) -> str:
+    """`toy@1, toy@2: empty; other@1: nothing`: versions with the same names stand together."""
+    versions: dict[str, list[str]] = {}
+    for version, names in users.items():
+        versions.setdefault(", ".join(names), []).append(version)
+    return "; ".join(f"{', '.join(those)}: {names}" for names, those in versions.items())
 
 
 def _unsigned(store: Store, model: Model, version: Version, key: Path) -> str:

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from framework.manifest import write_manifest
 from framework.registry import (
     InvalidRequest,
     Reference,
@@ -15,7 +16,7 @@ from framework.registry import (
     verify,
 )
 from framework.registry.blobs import place
-from tests.registry.artifacts import make_artifact
+from tests.registry.artifacts import about, make_artifact
 
 
 def test_what_is_whole_has_no_problems(store, artifacts):
@@ -50,6 +51,37 @@ def test_a_cut_off_and_a_missing_blob_are_found(filled, files):
         path.write_bytes(content + b"x")
         assert "bytes instead of" in " ".join(verify(filled).problems)
         path.write_bytes(content)
+
+
+def test_a_damaged_blob_is_read_once_and_named_with_every_version_that_uses_it(
+    filled, artifacts, files, tmp_path, monkeypatch
+):
+    """Each version has the same card; `empty` is a file of two names in the last one."""
+    twice = shutil.copytree(artifacts[2], tmp_path / "twice")
+    (twice / "nothing").touch()
+    write_manifest(twice, about())
+    push(filled, twice, "other")
+    shared = read_model(filled, "toy").versions[1].files
+    read = []
+    pieces = type(filled).pieces
+    monkeypatch.setattr(type(filled), "pieces", lambda *of: (read.append(of[1]), pieces(*of))[1])
+    for name, users in {
+        "model_card.md": "other@1, toy@1, toy@2: model_card.md",
+        "empty": "other@1: empty, nothing; toy@1, toy@2: empty",
+    }.items():
+        path = tmp_path / "registry" / place(shared[name])
+        content = path.read_bytes()
+        path.write_bytes(content + b"x")
+        read.clear()
+        (problem,) = verify(filled).problems
+        said = f"{len(content) + 1} bytes instead of {len(content)}"
+        assert problem == f"{users} ({place(shared[name])}): {said}"
+        assert read.count(place(shared[name])) == 1
+        assert sorted(name for name in read if name.startswith("blobs")) == filled.files("blobs")
+        path.write_bytes(content)
+    (tmp_path / "registry" / place(shared["model_card.md"])).unlink()
+    (problem,) = verify(filled, Reference("toy", "2")).problems
+    assert problem.startswith("toy@2: model_card.md (")
 
 
 def test_a_flipped_byte_in_each_entry_is_found(filled, files):
