@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from framework.artifact import ArtifactError, InvalidInput
+from framework.artifact.signing import check_public_key
 from framework.registry.blobs import place, wrong
 from framework.registry.errors import InvalidRequest, RegistryError
 from framework.registry.log import MODELS
@@ -47,8 +49,10 @@ def verify(
             some were taken from the end, or all were written anew.
 
     Raises:
-        InvalidRequest: there is no such model or version.
+        InvalidRequest: there is no such model or version, or the key is no public one.
     """
+    if key is not None:
+        _check(key)
     problems, models = [], []
     for name in [reference.model] if reference else store.folders(MODELS):
         try:
@@ -80,6 +84,16 @@ def _versions(model: Model, reference: Reference | None) -> list[Version]:
     if reference and reference.version:
         return [model.find(reference.version)]
     return list(model.versions.values())
+
+
+def _check(key: Path) -> None:
+    """A wrong key is a mistake of the request, and no damage of the versions."""
+    try:
+        check_public_key(key)
+    except InvalidInput as error:
+        raise InvalidRequest(f"--key {error}") from error
+    except ArtifactError as error:
+        raise InvalidRequest(str(error)) from error
 
 
 def _users(chosen: Iterable[tuple[Model, Version]]) -> dict[Blob, dict[str, list[str]]]:

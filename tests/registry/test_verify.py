@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import sys
 
 import pytest
 
@@ -16,6 +17,7 @@ from framework.registry import (
     verify,
 )
 from framework.registry.blobs import place
+from tests.artifact.keys import make_key
 from tests.registry.artifacts import about, make_artifact
 
 
@@ -146,23 +148,7 @@ def test_a_model_that_is_a_link_is_refused(filled, tmp_path):
 class TestSignatures:
     @pytest.fixture
     def keys(self, tmp_path):
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-
-        private = ec.generate_private_key(ec.SECP256R1())
-        (tmp_path / "private.pem").write_bytes(
-            private.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        (tmp_path / "public.pem").write_bytes(
-            private.public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-        )
-        return tmp_path / "private.pem", tmp_path / "public.pem"
+        return make_key(tmp_path, "ours")
 
     def test_only_what_is_signed_passes(self, local, tmp_path, keys):
         from framework.artifact.signing import sign
@@ -188,6 +174,22 @@ class TestSignatures:
         push(local, forged)
         assert verify(local).problems == ()
         assert "not as it was signed" in verify(local, key=keys[1]).problems[0]
+
+    def test_a_key_that_is_no_public_one_is_no_damage_of_the_versions(self, local, tmp_path, keys):
+        push(local, make_artifact(tmp_path / "artifact"))
+        with pytest.raises(InvalidRequest, match=r"^--key .*ours\.pem: a private key; expected"):
+            verify(local, key=keys[0])
+        with pytest.raises(InvalidRequest, match="expected an elliptic-curve public key"):
+            verify(local, key=tmp_path / "artifact/model_card.md")
+        with pytest.raises(InvalidRequest, match="there is no such file"):
+            verify(local, key=tmp_path / "nothing.pem")
+
+
+def test_without_the_library_no_version_is_called_damaged(filled, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "model_signing.verifying", None)
+    (tmp_path / "public.pem").write_text("a key")
+    with pytest.raises(InvalidRequest, match="signatures need the package model_signing"):
+        verify(filled, key=tmp_path / "public.pem")
 
 
 def test_a_registry_of_another_format(local, tmp_path):
