@@ -20,6 +20,7 @@ def _work() -> Work:
     from framework.artifact import ArtifactError
     from framework.export.export import export_run
     from framework.export.parity import ExportRefused
+    from framework.export.place import PlaceTaken
     from framework.train.listeners.progress import make_console
 
     def work(job: Any, _: Any) -> int:
@@ -27,6 +28,9 @@ def _work() -> Work:
             export_run(job, make_console(True))
         except (ExportRefused, ArtifactError) as error:
             print(f"{error}\nNo artifact was made.", file=sys.stderr)
+            return REFUSED
+        except PlaceTaken as error:
+            print(error, file=sys.stderr)
             return REFUSED
         except OSError as error:
             place = f": {error.filename}" if error.filename else ""

@@ -6,4 +6,4 @@ class ArtifactError(Exception):
 
 
 class InvalidInput(ValueError):  # noqa: N818
-    """What `predict` was given does not fit the signature; the message says what does."""
+    """What was given does not fit, the signature for one; the message says what does."""

@@ -21,18 +21,29 @@ class Sampling:
         temperature: 0 takes the most probable one.
         top_k: draw from so many of the most probable; None: from all.
         seed: another one gives another text.
+        top_p: draw from the fewest tokens whose probability, at this temperature and of those
+            that `top_k` leaves, reaches this (Holtzman et al. 2020, arXiv:1904.09751), and from
+            one at least; None: from all.
     """
 
     temperature: float = 0.0
     top_k: int | None = None
     seed: int = 0
+    top_p: float | None = None
 
     def __post_init__(self) -> None:
-        if self.temperature < 0 or (self.top_k is not None and self.top_k < 1):
-            raise InvalidInput(
-                f"temperature={self.temperature}, top_k={self.top_k}: expected a temperature "
-                "from 0 and a top_k from 1"
-            )
+        fits = {
+            "temperature": (self.temperature, "from 0", self.temperature >= 0),
+            "top_k": (self.top_k, "from 1", self.top_k is None or self.top_k >= 1),
+            "top_p": (self.top_p, "from 0 to 1", self.top_p is None or 0 <= self.top_p <= 1),
+        }
+        wrong = [
+            f"{name}={value}: expected a number {limits}"
+            for name, (value, limits, fitting) in fits.items()
+            if not fitting
+        ]
+        if wrong:
+            raise InvalidInput("; ".join(wrong))
 
 
 def generate(
@@ -124,5 +135,17 @@ def _drawn(logits: np.ndarray, how: Sampling, random: np.random.Generator) -> np
     if how.top_k is not None and how.top_k < warm.shape[1]:
         least = np.partition(warm, -how.top_k, axis=1)[:, -how.top_k, None]
         warm = np.where(warm < least, -np.inf, warm)
+    if how.top_p is not None:
+        warm = np.where(warm < _least_of_nucleus(warm, how.top_p), -np.inf, warm)
     # Gumbel's way: the greatest of log p + noise is a draw from p.
     return np.asarray((warm + random.gumbel(size=warm.shape)).argmax(axis=1), np.int32)
+
+
+def _least_of_nucleus(warm: np.ndarray, top_p: float) -> np.ndarray:
+    """Of each row the least logit [n, 1] of the fewest whose probability reaches `top_p`."""
+    falling = -np.sort(-warm, axis=1)
+    powers = np.exp(falling - falling[:, :1])
+    each = powers / powers.sum(axis=1, keepdims=True)
+    before = each.cumsum(axis=1) - each
+    count = np.maximum((before < top_p).sum(axis=1, keepdims=True), 1)
+    return np.take_along_axis(falling, count - 1, axis=1)

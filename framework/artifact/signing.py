@@ -3,11 +3,12 @@
 A signature covers the hash of every file, the manifest among them. It stands in `model.sig`.
 """
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 from framework.artifact.contents import SIGNATURE_FILE
-from framework.artifact.errors import ArtifactError
+from framework.artifact.errors import ArtifactError, InvalidInput
 
 _INSTALL = "pip install 'model-signing>=1.1' pyOpenSSL (the extra `signing`)"
 
@@ -35,9 +36,25 @@ def check_key(private_key: Path) -> None:
     library = _library("signing")
     try:
         library.Config().use_elliptic_key_signer(private_key=private_key)
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # of keys of other kinds it raises what it likes
         expected = "expected an elliptic-curve private key in a PEM file without a password"
         raise ArtifactError(f"{private_key}: {expected} ({_reason(error)})") from error
+
+
+def check_public_key(public_key: Path) -> None:
+    """That `verify_signature` can use the key, whatever the artifact.
+
+    Raises:
+        InvalidInput: it is not there, no key, or the private one; the line says what to do.
+        ArtifactError: the library is not installed.
+    """
+    if not public_key.is_file():
+        raise InvalidInput(f"{public_key}: there is no such file; expected a public key (PEM)")
+    library = _library("verifying")
+    try:
+        library.Config().use_elliptic_key_verifier(public_key=public_key)
+    except Exception as error:  # of keys of other kinds it raises what it likes
+        raise InvalidInput(f"{public_key}: {_no_public_key(public_key, error)}") from error
 
 
 def verify_signature(path: Path, public_key: Path) -> None:
@@ -45,22 +62,29 @@ def verify_signature(path: Path, public_key: Path) -> None:
 
     Raises:
         ArtifactError: it is not signed, signed with another key, or a file is not as it was.
+        InvalidInput: the key cannot be used.
     """
+    check_public_key(public_key)
     library, signature = _library("verifying"), path / SIGNATURE_FILE
     if not signature.is_file():
         raise ArtifactError(f"{path}: not signed, as it has no {SIGNATURE_FILE}")
-    try:
-        config = library.Config().set_hashing_config(_hashing(path))
-        config = config.use_elliptic_key_verifier(public_key=public_key)
-    except (OSError, ValueError, TypeError) as error:
-        expected = "expected an elliptic-curve public key in a PEM file"
-        raise ArtifactError(f"{public_key}: {expected} ({_reason(error)})") from error
+    config = library.Config().set_hashing_config(_hashing(path))
+    config.use_elliptic_key_verifier(public_key=public_key)
     try:
         config.verify(path, signature)
     except Exception as error:  # the library's reasons have many types
         raise ArtifactError(
             f"{path}: not as it was signed, or signed with another key ({_reason(error)})"
         ) from error
+
+
+def _no_public_key(path: Path, error: Exception) -> str:
+    """Why a file that the library refused is none, and what to do."""
+    if isinstance(error, OSError) or b"PRIVATE KEY-----" not in path.read_bytes():
+        return f"expected an elliptic-curve public key in a PEM file ({_reason(error)})"
+    public = path.with_name(f"{path.stem}.public.pem")  # another file, whatever the suffix
+    make = shlex.join(["openssl", "ec", "-in", str(path), "-pubout", "-out", str(public)])
+    return f"a private key; expected the public one of it, which `{make}` makes"
 
 
 def _hashing(path: Path) -> Any:

@@ -35,6 +35,7 @@ def export_run(job: ExportJob, console: Console) -> Path:
     Raises:
         InvalidConfig: what is asked for cannot be made of this run; nothing is written.
         ExportRefused: the export is not as near to its run as it must be; nothing is left.
+        PlaceTaken: another export has written the place meanwhile; nothing is left of this one.
         CheckpointDamaged: a file of the checkpoint is not as it was written.
         OSError: it cannot be written; nothing is left.
     """

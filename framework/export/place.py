@@ -1,6 +1,7 @@
 """Where an artifact is made: beside its place, and moved there when it is whole."""
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -11,7 +12,21 @@ from framework.artifact import ArtifactError, inspect
 from framework.config import InvalidConfig, Problem
 from framework.export.options import ExportJob
 
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 _LEFT = re.compile(r"\..+\.(\d+)\.(partial|old)")
+
+
+class PlaceTaken(Exception):  # noqa: N818
+    """Something has come to the artifact's place while it was made; the message is one line."""
+
+    def __init__(self, place: Path) -> None:
+        what = "another export has written its artifact there"
+        if not _is_artifact(place):
+            what = "something that is no artifact has been put there"
+        super().__init__(
+            f"export.dir={place}: {what} meanwhile, which stays, and this export was removed; "
+            "name another place with export.dir=…, or replace an artifact with export.replace=true"
+        )
 
 
 def target(job: ExportJob) -> Path:
@@ -56,20 +71,49 @@ def made_beside(place: Path, replace: bool) -> Iterator[Path]:
     """An empty directory, which becomes `place` when the block ends well, and else is removed.
 
     What a killed export left beside it is removed too.
+
+    Raises:
+        PlaceTaken: something is at `place` by now that must not be replaced.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
     _tidy(place)
+    if place.exists() and not replace:
+        raise PlaceTaken(place)
     folder = place.with_name(f".{place.name}.{os.getpid()}.partial")
     folder.mkdir()
     try:
         yield folder
-        old = place.with_name(f".{place.name}.{os.getpid()}.old")
-        if replace and place.exists():
-            place.rename(old)
-        folder.rename(place)
-        shutil.rmtree(old, ignore_errors=True)
+        _put(folder, place, replace)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put(folder: Path, place: Path, replace: bool) -> None:
+    """Moves the artifact to its place, at which another export may be at this moment."""
+    old = place.with_name(f".{place.name}.{os.getpid()}.old")
+    if replace and _is_artifact(place):
+        with contextlib.suppress(FileNotFoundError):  # another export has just moved it
+            place.rename(old)
+    try:
+        moved = _moved(folder, place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    if not moved:
+        raise PlaceTaken(place)
+
+
+def _moved(folder: Path, place: Path) -> bool:
+    """Renames a directory, or says that something is at the place."""
+    try:
+        folder.rename(place)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return False
+        raise
+    return True
 
 
 def _tidy(place: Path) -> None:
@@ -82,7 +126,8 @@ def _tidy(place: Path) -> None:
         if named is None or _alive(int(named[1])):
             continue
         if named[2] == "old" and not place.exists():
-            left.rename(place)
+            with contextlib.suppress(FileNotFoundError):  # another export tidies as well
+                _moved(left, place)
         else:
             shutil.rmtree(left, ignore_errors=True)
 

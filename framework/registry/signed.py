@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from framework.artifact import ArtifactError
+from framework.artifact import ArtifactError, InvalidInput
+from framework.artifact.signing import verify_signature
 
 
 def why_unsigned(directory: Path, key: Path) -> str:
@@ -11,10 +12,8 @@ def why_unsigned(directory: Path, key: Path) -> str:
     Args:
         key: the public key whose private one must have signed it.
     """
-    from framework.artifact.signing import verify_signature
-
     try:
         verify_signature(directory, key)
-    except ArtifactError as error:
+    except (ArtifactError, InvalidInput) as error:
         return str(error)
     return ""

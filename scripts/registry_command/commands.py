@@ -108,8 +108,6 @@ def _pull(store: Store, chosen: argparse.Namespace, settings: Mapping[str, Any])
 
 def _verify(store: Store, chosen: argparse.Namespace, settings: Mapping[str, Any]) -> Answer:
     del settings
-    if chosen.key is not None and not chosen.key.is_file():
-        raise InvalidRequest(f"--key {chosen.key}: there is no such file")
     reference: Reference | None = parse_reference(chosen.model) if chosen.model else None
     found = registry.verify(store, reference, chosen.key, chosen.head)
     return tables.verified(found, signed=bool(chosen.key))

@@ -1,24 +1,18 @@
 """Signatures: whoever has not the key cannot change a byte."""
 
+import re
+import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from framework.artifact import ArtifactError, load
-from framework.artifact.signing import check_key, sign, verify_signature
+from framework.artifact import ArtifactError, InvalidInput, load
+from framework.artifact.signing import check_key, check_public_key, sign, verify_signature
+from tests.artifact.keys import make_key
 
 pytest.importorskip("model_signing", reason="the extra `signing` is not installed")
-
-
-def make_key(folder: Path, name: str) -> tuple[Path, Path]:
-    """A private and a public key, by OpenSSL."""
-    private, public = folder / f"{name}.pem", folder / f"{name}.pub"
-    make = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", private]
-    show = ["openssl", "ec", "-in", private, "-pubout", "-out", public]
-    for words in (make, show):
-        subprocess.run(words, check=True, capture_output=True)
-    return private, public
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +60,38 @@ def test_what_is_no_key_is_refused_before_anything_is_made(keys, tmp_path):
     for wrong in (keys[1], tmp_path / "none", tmp_path):
         with pytest.raises(ArtifactError, match="expected an elliptic-curve private key"):
             check_key(wrong)
+
+
+def test_a_private_key_in_place_of_the_public_one_is_told_how_to_make_that(folder, keys, tmp_path):
+    sign(folder, keys[0])
+    private = tmp_path / "our key.pub"  # a suffix that says otherwise, and a space
+    shutil.copy(keys[0], private)
+    for check in (check_public_key, lambda key: verify_signature(folder, key)):
+        with pytest.raises(InvalidInput, match="a private key; expected the public one") as told:
+            check(private)
+    (command,) = re.findall("`(.*)`", str(told.value))
+    subprocess.run(shlex.split(command), check=True, capture_output=True)
+    verify_signature(folder, tmp_path / "our key.public.pem")
+    assert private.read_bytes() == keys[0].read_bytes()
+
+
+def test_what_is_no_public_key_is_refused_whatever_the_artifact(keys, tmp_path):
+    check_public_key(keys[1])
+    (tmp_path / "text").write_text("no key")
+    (tmp_path / "bytes").write_bytes(bytes(range(256)))
+    (tmp_path / "empty").touch()
+    _, other = make_key(tmp_path, "other", "secp256k1")
+    rsa = ["openssl", "genpkey", "-algorithm", "RSA", "-out", tmp_path / "rsa.pem"]
+    show = ["openssl", "pkey", "-in", tmp_path / "rsa.pem", "-pubout", "-out", tmp_path / "rsa.pub"]
+    for words in (rsa, show):
+        subprocess.run(words, check=True, capture_output=True)
+    for wrong in (other, *(tmp_path / name for name in ("text", "bytes", "empty", "rsa.pub"))):
+        with pytest.raises(InvalidInput, match="expected an elliptic-curve public key") as told:
+            check_public_key(wrong)
+        assert str(told.value).startswith(f"{wrong}: ")
+        assert "\n" not in str(told.value)
+    for absent in (tmp_path / "none", tmp_path):
+        with pytest.raises(InvalidInput, match="there is no such file"):
+            check_public_key(absent)
+    with pytest.raises(ArtifactError, match="expected an elliptic-curve private key"):
+        check_key(tmp_path / "rsa.pem")

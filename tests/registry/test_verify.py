@@ -2,9 +2,11 @@
 
 import importlib.util
 import shutil
+import sys
 
 import pytest
 
+from framework.manifest import write_manifest
 from framework.registry import (
     InvalidRequest,
     Reference,
@@ -15,7 +17,8 @@ from framework.registry import (
     verify,
 )
 from framework.registry.blobs import place
-from tests.registry.artifacts import make_artifact
+from tests.artifact.keys import make_key
+from tests.registry.artifacts import about, make_artifact
 
 
 def test_what_is_whole_has_no_problems(store, artifacts):
@@ -50,6 +53,37 @@ def test_a_cut_off_and_a_missing_blob_are_found(filled, files):
         path.write_bytes(content + b"x")
         assert "bytes instead of" in " ".join(verify(filled).problems)
         path.write_bytes(content)
+
+
+def test_a_damaged_blob_is_read_once_and_named_with_every_version_that_uses_it(
+    filled, artifacts, files, tmp_path, monkeypatch
+):
+    """Each version has the same card; `empty` is a file of two names in the last one."""
+    twice = shutil.copytree(artifacts[2], tmp_path / "twice")
+    (twice / "nothing").touch()
+    write_manifest(twice, about())
+    push(filled, twice, "other")
+    shared = read_model(filled, "toy").versions[1].files
+    read = []
+    pieces = type(filled).pieces
+    monkeypatch.setattr(type(filled), "pieces", lambda *of: (read.append(of[1]), pieces(*of))[1])
+    for name, users in {
+        "model_card.md": "other@1, toy@1, toy@2: model_card.md",
+        "empty": "other@1: empty, nothing; toy@1, toy@2: empty",
+    }.items():
+        path = tmp_path / "registry" / place(shared[name])
+        content = path.read_bytes()
+        path.write_bytes(content + b"x")
+        read.clear()
+        (problem,) = verify(filled).problems
+        said = f"{len(content) + 1} bytes instead of {len(content)}"
+        assert problem == f"{users} ({place(shared[name])}): {said}"
+        assert read.count(place(shared[name])) == 1
+        assert sorted(name for name in read if name.startswith("blobs")) == filled.files("blobs")
+        path.write_bytes(content)
+    (tmp_path / "registry" / place(shared["model_card.md"])).unlink()
+    (problem,) = verify(filled, Reference("toy", "2")).problems
+    assert problem.startswith("toy@2: model_card.md (")
 
 
 def test_a_flipped_byte_in_each_entry_is_found(filled, files):
@@ -114,23 +148,7 @@ def test_a_model_that_is_a_link_is_refused(filled, tmp_path):
 class TestSignatures:
     @pytest.fixture
     def keys(self, tmp_path):
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-
-        private = ec.generate_private_key(ec.SECP256R1())
-        (tmp_path / "private.pem").write_bytes(
-            private.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        (tmp_path / "public.pem").write_bytes(
-            private.public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-        )
-        return tmp_path / "private.pem", tmp_path / "public.pem"
+        return make_key(tmp_path, "ours")
 
     def test_only_what_is_signed_passes(self, local, tmp_path, keys):
         from framework.artifact.signing import sign
@@ -156,6 +174,22 @@ class TestSignatures:
         push(local, forged)
         assert verify(local).problems == ()
         assert "not as it was signed" in verify(local, key=keys[1]).problems[0]
+
+    def test_a_key_that_is_no_public_one_is_no_damage_of_the_versions(self, local, tmp_path, keys):
+        push(local, make_artifact(tmp_path / "artifact"))
+        with pytest.raises(InvalidRequest, match=r"^--key .*ours\.pem: a private key; expected"):
+            verify(local, key=keys[0])
+        with pytest.raises(InvalidRequest, match="expected an elliptic-curve public key"):
+            verify(local, key=tmp_path / "artifact/model_card.md")
+        with pytest.raises(InvalidRequest, match="there is no such file"):
+            verify(local, key=tmp_path / "nothing.pem")
+
+
+def test_without_the_library_no_version_is_called_damaged(filled, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "model_signing.verifying", None)
+    (tmp_path / "public.pem").write_text("a key")
+    with pytest.raises(InvalidRequest, match="signatures need the package model_signing"):
+        verify(filled, key=tmp_path / "public.pem")
 
 
 def test_a_registry_of_another_format(local, tmp_path):

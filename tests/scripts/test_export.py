@@ -216,6 +216,47 @@ def test_a_killed_export_leaves_no_artifact_and_the_next_one_tidies(run, tmp_pat
     assert [p.name for p in tmp_path.iterdir()] == ["made"]
 
 
+def test_of_two_exports_to_one_place_one_wins_and_the_other_says_so_in_a_line(run, tmp_path):
+    """Two processes, both of which have made all but the manifest before either goes on."""
+    (tmp_path / "at_the_gate").mkdir()
+    script = (
+        "import os, sys, time; from pathlib import Path\n"
+        "sys.argv = ['export', *sys.argv[1:]]\n"
+        "import framework.export.export as e\n"
+        "gate, write = Path('at_the_gate'), e.write_card\n"
+        "def wait(*given):\n"
+        "    (gate / str(os.getpid())).touch()\n"
+        "    end = time.monotonic() + 120\n"
+        "    while len(list(gate.iterdir())) < 2 and time.monotonic() < end: time.sleep(0.01)\n"
+        "    return write(*given)\n"
+        "e.write_card = wait\n"
+        "from scripts.export import main; sys.exit(main())\n"
+    )
+    place = tmp_path / "there" / "made"
+    exports = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, f"run={run}", f"export.dir={place}",
+             f"export.batch_sizes=[{size}]"],
+            cwd=tmp_path, env=environment(), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        for size in (2, 4)
+    ]  # fmt: skip
+    said = [export.communicate(timeout=300) for export in exports]
+    codes = [export.returncode for export in exports]
+    assert sorted(codes) == [0, 1], said
+    winner, loser = codes.index(0), codes.index(1)
+    assert f"Artifact  {place}" in said[winner][0]
+    assert "Artifact  " not in said[loser][0]
+    assert said[loser][1] == (
+        f"export.dir={place}: another export has written its artifact there meanwhile, which "
+        "stays, and this export was removed; name another place with export.dir=…, or replace an "
+        "artifact with export.replace=true\n"
+    )
+    assert [path.name for path in place.parent.iterdir()] == ["made"]
+    assert inspect(place).about["batch_sizes"] == [(2, 4)[winner]]
+
+
 def test_columns_come_unscaled_and_categories_as_text(tmp_path, capsys):
     """A table with missing values, text and numbers that stand for categories."""
     import pyarrow as pa

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from scripts import registry
+from tests.artifact.keys import make_key
 from tests.conftest import ROOT
 from tests.registry.artifacts import METRICS, make_artifact
 from tests.tracking.wandb_records import history, records
@@ -185,13 +186,41 @@ def test_a_wrong_setting_names_the_key(three, setting, said):
     assert "Traceback" not in err
 
 
+def test_a_key_that_is_no_public_one_is_a_mistake_before_anything_is_looked_at(three, tmp_path):
+    pytest.importorskip("model_signing", reason="the extra `signing` is not installed")
+    private, public = make_key(tmp_path, "ours")
+    (tmp_path / "text").write_text("no key")
+    for key, said in {
+        private: f"{private}: a private key; expected the public one of it, which `openssl ec -in",
+        tmp_path / "text": "text: expected an elliptic-curve public key in a PEM file",
+        tmp_path / "nothing": "nothing: there is no such file; expected a public key",
+    }.items():
+        code, out, err = three("verify", "--key", key)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("--key ")
+        assert said in err
+        gate = f"gates.champion.signed={{_target_:framework.registry.gates.Signed,key:{key}}}"
+        code, out, err = three("promote", "toy", "1", gate, "--force", "in haste")
+        first, problem = err.splitlines()
+        assert (code, out, first) == (
+            2,
+            "",
+            "The configuration has one mistake; nothing was started.",
+        )
+        assert problem.startswith("  gates.champion.signed=Signed: ")
+        assert said in problem
+    code, out, _ = three("verify", "--key", public)
+    assert code == 1
+    assert out.count("not signed") == 3
+
+
 def test_what_is_damaged_is_named(three, tmp_path):
     (blob,) = [path for path in (tmp_path / "registry/blobs").rglob("*")
                if path.is_file() and path.read_bytes() == b"a program"]  # fmt: skip
     blob.write_bytes(b"A program")
     code, out, _ = three("verify")
     assert code == 1
-    assert "programs/predict.stablehlo" in out
+    assert "  toy@1, toy@2, toy@3: programs/predict.stablehlo (blobs/" in out
     assert three("pull", "toy@1", tmp_path / "out")[0] == 1
     (tmp_path / "registry/models/toy/log/00000002.json").write_text("{}")
     for words in (("show", "toy"), ("list",), ("promote", "toy", "1"), ("gc",)):

@@ -18,6 +18,7 @@ from framework.registry.gates import (
     judge,
     latency,
 )
+from tests.artifact.keys import PUBLIC
 from tests.registry.artifacts import CARD, METRICS, about
 
 
@@ -280,9 +281,14 @@ def test_a_model_card_with_a_hole_does_not_pass(contender, card, said):
 
 
 def test_what_is_not_signed_does_not_pass(contender, tmp_path):
-    found = Signed(key=tmp_path / "public.pem")(contender(), None)
+    key = tmp_path / "public.pem"
+    key.write_text(PUBLIC)
+    found = Signed(key=key)(contender(), None)
     assert not found.passed
     assert "not signed" in found.sentence or "model-signing" in found.sentence
+    key.unlink()
+    with pytest.raises(ValueError, match="there is no such file"):
+        Signed(key=key)
 
 
 @pytest.mark.parametrize(
