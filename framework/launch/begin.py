@@ -133,5 +133,4 @@ def _tidy(new: Sequence[Path]) -> None:
     """Takes away the folders that were made for a sweep that could not start."""
     with contextlib.suppress(OSError):
         for folder in new:
-            (folder / ".lock").unlink(missing_ok=True)
             folder.rmdir()

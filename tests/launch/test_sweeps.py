@@ -190,6 +190,15 @@ def test_one_mistake_is_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_refusal_leaves_a_directory_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sweep").mkdir()
+    assert here(*words("seed=0,1", "launch.workers=0")) == 2
+    assert list((tmp_path / "sweep").iterdir()) == []
+
+
 def test_several_processes_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
