@@ -71,7 +71,10 @@ class Sweep:
         file = self.path / RECORD
         if not file.exists():
             return None
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        try:
+            found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            found = None
         if not isinstance(found, dict):
             expected = "a sweep whose sweep.yaml can be read"
             raise InvalidConfig(Problem(KEY, self.path, expected))
