@@ -1,7 +1,6 @@
 """A sweep from start to end: what `experiments.run --multirun` does."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -66,13 +65,12 @@ class _UnderWay:
             rows = list(self.table)
             chosen = best(rows, self.wanted)
             if self.confirmations and chosen and found and all(row.ended for row in rows):
-                rows += self._confirm(chosen[0], asked)
+                rows += self._confirm(chosen, asked)
                 confirmed = True
         stopped = bool(asked()) or not found
         code = conclude(self.request, self.sweep, rows, self.wanted, stopped=stopped)
         if confirmed:
-            path = self.sweep.path / confirm.RECORD
-            confirm.say(json.loads(path.read_text(encoding="utf-8")))
+            confirm.say(confirm.read_records(self.sweep))
         say_page(self.request, wait=not asked())
         return code
 
@@ -87,13 +85,16 @@ class _UnderWay:
         print(f"{lost}; start the same command again when it answers", file=sys.stderr)
         return False
 
-    def _confirm(self, chosen: Row, asked: Callable[[], int]) -> list[Row]:
+    def _confirm(self, chosen: Sequence[Row], asked: Callable[[], int]) -> list[Row]:
         """The rows of confirmations that are not done: they are part of the outcome too."""
+        if len(chosen) > 1:
+            runs = len(chosen) * self.confirmations
+            print(f"Confirm   {len(chosen)} trials of the front, {runs} runs", flush=True)
         self.opened.unpack()
         observer = of_confirmations(self.observer)
         with drawn(observer):
             rows = confirm.confirm(
-                self.request, self.sweep, chosen, self.wanted[0], self.confirmations,
+                self.request, self.sweep, chosen, self.wanted, self.confirmations,
                 self.opened.place, observer, self.max_tries, asked,
             )  # fmt: skip
         return [row for row in rows if row.state != "done"]
@@ -133,5 +134,4 @@ def _tidy(new: Sequence[Path]) -> None:
     """Takes away the folders that were made for a sweep that could not start."""
     with contextlib.suppress(OSError):
         for folder in new:
-            (folder / ".lock").unlink(missing_ok=True)
             folder.rmdir()

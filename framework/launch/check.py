@@ -1,12 +1,14 @@
 """A whole sweep is checked before its first trial starts."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from framework.config.problem import InvalidConfig, Problem
 from framework.config.swept import Dimension
 from framework.launch.places import Opened
 from framework.launch.request import Request
+from framework.launch.space import as_range
 from framework.launch.sweep import Sweep, words
 
 MOST = 24  # values that are tried; more of a list are checked when their trials start
@@ -29,8 +31,24 @@ def check(request: Request, sweep: Sweep, opened: Opened) -> tuple[str, ...]:
     }
     found = _answer(opened, asked)
     if found["problems"]:
-        raise InvalidConfig(*(Problem(**one) for one in found["problems"]))
+        problems = [Problem(**one) for one in found["problems"]]
+        raise InvalidConfig(*_as_written(problems, request.space))
     return tuple(found["metrics"])
+
+
+def _as_written(problems: Sequence[Problem], space: Sequence[Dimension]) -> list[Problem]:
+    """An interval over a key of whole numbers is one mistake, not one at each of its ends."""
+    intervals = {one.key.lstrip("+"): one for one in space if one.kind == "interval"}
+    told: dict[str, Problem] = {}
+    for problem in problems:
+        one = intervals.get(problem.key)
+        whole = as_range(one) if one is not None else None
+        if one is not None and whole is not None and "integer" in problem.expected:
+            expected = "whole numbers, which an interval does not keep to"
+            told[one.key] = Problem(problem.key, one.written, expected, f"{one.key}={whole} does")
+        else:
+            told[str(problem)] = problem
+    return list(told.values())
 
 
 def _answer(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The best trial trained again with fresh seeds: how much of its lead was luck.
+"""The best trial, or each of a front, trained again with fresh seeds: how much was luck.
 
 A trial is chosen because its validation figure is the best of many, so that figure flatters it. Its
 confirmations were not chosen: their mean on the validation split says what the choice is worth, and
@@ -6,6 +6,7 @@ the test split is looked at by them alone, once.
 """
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,15 +29,21 @@ LEVEL = 0.95
 
 
 def confirm(
-    request: Request, sweep: Sweep, chosen: Row, wanted: Objective, count: int, place: Place,
-    observer: Observer, max_tries: int, asked: Callable[[], int],
+    request: Request, sweep: Sweep, front: Sequence[Row], wanted: Sequence[Objective], count: int,
+    place: Place, observer: Observer, max_tries: int, asked: Callable[[], int],
 ) -> list[Row]:  # fmt: skip
-    """Trains `count` confirmations and writes `confirmed.json`; returns their rows."""
+    """Trains `count` confirmations and writes `confirmed.json`; returns their rows.
+
+    Args:
+        front: the best trial; of several objectives each that no other is better than.
+        count: of each.
+    """
     folder = sweep.path / FOLDER
     folder.mkdir(exist_ok=True)
-    table = _table(sweep, chosen)
-    seeds = fresh_seeds(request, chosen, count)
-    points = {n: {**chosen.values, "seed": seed} for n, seed in enumerate(seeds)}
+    # In turn, so that those of a smaller count are the first of a larger one.
+    turns = enumerate(fresh_seeds(request, front, count * len(front)))
+    points = {n: {**front[n % len(front)].values, "seed": seed} for n, seed in turns}
+    table = _table(sweep, points)
 
     def trial(number: int, values: Mapping[str, Any]) -> Trial:
         run = folder / str(values["seed"])
@@ -48,14 +55,27 @@ def confirm(
     source = Grid(points, given=[row.number for row in table])
     Driver(table, source, place, trial, observer, max_tries, asked).run()
     done = [row for row in table if row.state == "done" and row.number in points]
-    found = {str(row.values["seed"]): summary(folder / str(row.values["seed"])) for row in done}
-    sweep.write_json(RECORD, record(chosen, wanted, found))
+    found: list[dict[str, dict[str, Any]]] = [{} for _ in front]
+    for row in done:
+        seed = str(row.values["seed"])
+        found[row.number % len(front)][seed] = summary(folder / seed)
+    records = [
+        record(chosen, one, own) for chosen, own in zip(front, found, strict=True) for one in wanted
+    ]
+    sweep.write_json(RECORD, records[0] if len(records) == 1 else records)
     return [row for row in table if row.number in points]
 
 
-def fresh_seeds(request: Request, chosen: Row, count: int) -> list[int]:
+def read_records(sweep: Sweep) -> list[dict[str, Any]]:
+    """What `confirmed.json` says: of each trial that was confirmed and each metric one record."""
+    file = sweep.path / RECORD
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    return found if isinstance(found, list) else [found]
+
+
+def fresh_seeds(request: Request, front: Sequence[Row], count: int) -> list[int]:
     """Seeds with which no trial of the sweep was trained; the same each time."""
-    used = {chosen.values.get("seed"), request.settings.get("seed")}
+    used = {request.settings.get("seed"), *(row.values.get("seed") for row in front)}
     used |= {value for one in request.space if one.key == "seed" for value in one.values}
     return list(itertools.islice((n for n in itertools.count(1000) if n not in used), count))
 
@@ -63,7 +83,7 @@ def fresh_seeds(request: Request, chosen: Row, count: int) -> list[int]:
 def record(
     chosen: Row, wanted: Objective, found: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What `confirmed.json` says.
+    """What `confirmed.json` says of a trial and a metric.
 
     Args:
         found: the summaries of the confirmations by seed.
@@ -109,35 +129,43 @@ def estimate(
     return {"mean": mean, "low": low, "high": high, "n": count}
 
 
-def say(said: Mapping[str, Any]) -> None:
-    """The honest figures, in three lines."""
-    for split in SPLITS:
-        found = said[split]
-        if found["mean"] is None:
-            continue
-        low, high = found["low"], found["high"]
-        between = f" ({low:.6g} to {high:.6g})" if low is not None else ""
-        mean = f"{split} {said['metric']} {found['mean']:.6g}{between}"
-        print(f"Confirmed {mean}, mean of {found['n']} fresh seeds")
-    if said["luck"] is not None:
-        print(f"Luck      {said['luck']:+.3g} of trial {said['trial']}'s {said['chosen']:.6g}")
+def say(records: Sequence[Mapping[str, Any]]) -> None:
+    """The honest figures, in three lines; of a front in one for each trial and metric."""
+    if len(records) > 1:
+        for one in records:
+            means = ", ".join(f"{s} {_mean(one[s])}" for s in SPLITS if one[s]["n"])
+            chosen = f"{one['metric']} {one['chosen']:.6g}"
+            print(f"Confirmed trial {one['trial']}, {chosen}: {means or 'nothing was measured'}")
+        return
+    for said in records:
+        for split in SPLITS:
+            if said[split]["n"]:
+                mean, seeds = _mean(said[split]), said[split]["n"]
+                print(f"Confirmed {split} {said['metric']} {mean}, mean of {seeds} fresh seeds")
+        if said["luck"] is not None:
+            print(f"Luck      {said['luck']:+.3g} of trial {said['trial']}'s {said['chosen']:.6g}")
 
 
-def _table(sweep: Sweep, chosen: Row) -> Table:
-    """That of the chosen trial's confirmations; those of another one are set aside."""
+def _mean(found: Mapping[str, Any]) -> str:
+    between = f" ({found['low']:.6g} to {found['high']:.6g})" if found["low"] is not None else ""
+    return f"{found['mean']:.6g}{between}"
+
+
+def _table(sweep: Sweep, points: Mapping[int, Mapping[str, Any]]) -> Table:
+    """That of these confirmations; those of other trials are set aside."""
     path = sweep.path / FOLDER / "trials.jsonl"
     table = Table(path)
-    before = next(iter(table), None)
-    if before is None:
-        return table
-    known = {key: value for key, value in before.values.items() if key != "seed"}
-    wanted = {key: value for key, value in chosen.values.items() if key != "seed"}
-    if same(known) == same(wanted):
+    known = [(row.values, points[row.number]) for row in table if row.number in points]
+    if all(_apart_from_seed(was) == _apart_from_seed(now) for was, now in known):
         return table
     old = _free(sweep.path)
     path.parent.rename(old)
     path.parent.mkdir()
     return Table(path)
+
+
+def _apart_from_seed(values: Mapping[str, Any]) -> str:
+    return same({key: value for key, value in values.items() if key != "seed"})
 
 
 def _free(folder: Path) -> Path:

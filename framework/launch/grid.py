@@ -7,6 +7,7 @@ from typing import Any
 
 from framework.config.problem import InvalidConfig, Problem
 from framework.config.swept import Dimension
+from framework.launch.space import as_range
 from framework.launch.trial import State
 
 
@@ -18,14 +19,19 @@ def combinations(space: Sequence[Dimension]) -> list[dict[str, Any]]:
     """
     wrong = [one for one in space if one.kind == "interval"]
     if wrong:
-        hint = "list values, or choose hydra/sweeper=optuna"
         raise InvalidConfig(
-            *(Problem(one.key, one.written, "a list or a range", hint) for one in wrong)
-        )  # fmt: skip
+            *(Problem(one.key, one.written, "a list or a range", _instead(one)) for one in wrong)
+        )
     keys = [one.key for one in space]
     points = itertools.product(*(one.values for one in space))
     found = {same(point): point for point in (dict(zip(keys, p, strict=True)) for p in points)}
     return list(found.values())
+
+
+def _instead(one: Dimension) -> str:
+    whole = as_range(one)
+    listed = "list values" if whole is None else f"list values, as {one.key}={whole} does"
+    return f"{listed}, or choose hydra/sweeper=optuna"
 
 
 def numbered(

@@ -13,6 +13,7 @@ from framework.launch.place import Place
 from framework.launch.pool import Pool
 from framework.launch.process import end_early, new_process
 from framework.launch.request import Request
+from framework.launch.together import together
 
 # Other places than this machine, imported when they are asked for: a function `make_place` of a
 # Request that gives a Place. It raises InvalidConfig for what is wrong.
@@ -49,8 +50,11 @@ def open_place(request: Request) -> Iterator[Opened]:
     try:
         if request.launcher == "local":
             found = here()
-            packed = packing(request.launch.get("packed", "auto"), found)
-            workers = _workers(request)
+            packed, workers, _ = together(
+                lambda: packing(request.launch.get("packed", "auto"), found),
+                lambda: _workers(request),
+                lambda: request.max_tries,
+            )
             if workers == "auto" and packed.rows > 1:
                 workers = 1  # whose program divides its rows among the devices
             pool = Pool(shares(found, workers), packed)

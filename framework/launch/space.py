@@ -93,6 +93,19 @@ def as_plain(space: Space) -> dict[str, dict[str, Any]]:
     return {key: asdict(parameter) for key, parameter in space.items()}
 
 
+def as_range(one: Dimension) -> str | None:
+    """The range that has the whole numbers of an interval, `range(0,10)` of `interval(0,9)`.
+
+    None where it is no interval or an end is no whole number.
+    """
+    ends = (one.start, one.stop)
+    if one.kind != "interval" or not all(end is not None and end % 1 == 0 for end in ends):
+        return None
+    low, high = (int(end) for end in ends if end is not None)
+    tags = [f"tag({','.join(one.tags)},", ")"] if one.tags else ["", ""]
+    return f"range({low},{high + 1})".join(tags)
+
+
 def _parameter(one: Dimension) -> Parameter:
     log = "log" in one.tags
     if one.kind == "list":

@@ -1,7 +1,6 @@
 """The directory of a sweep: what it is of, its trials, and one driver at a time."""
 
 import contextlib
-import fcntl
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ import yaml
 
 from framework.config.problem import InvalidConfig, Problem
 from framework.config.swept import Dimension, as_word
+from framework.launch.lock import locked
 from framework.launch.request import Request
 from framework.launch.table import FILE, Table
 from framework.launch.trial import Trial
@@ -52,22 +52,18 @@ class Sweep:
         Raises:
             InvalidConfig: another has it.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / ".lock").open("a")
-        except OSError as error:
-            expected = "a place that can be written"
-            hint = error.strerror or str(error)
-            raise InvalidConfig(Problem(KEY, self.path, expected, hint)) from error
-        with file:
+        with contextlib.ExitStack() as held:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.path.mkdir(parents=True, exist_ok=True)
+                held.enter_context(locked(self.path / ".lock", wait=False))
             except BlockingIOError as error:
                 expected = "a sweep that no other driver holds"
                 hint = "wait until it has ended, or end it with Ctrl-C"
                 raise InvalidConfig(Problem(KEY, self.path, expected, hint)) from error
-            except OSError:  # a file system without locks
-                pass
+            except OSError as error:
+                expected = "a place that can be written"
+                hint = error.strerror or str(error)
+                raise InvalidConfig(Problem(KEY, self.path, expected, hint)) from error
             yield
 
     def record(self) -> dict[str, Any] | None:
@@ -75,7 +71,10 @@ class Sweep:
         file = self.path / RECORD
         if not file.exists():
             return None
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        try:
+            found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            found = None
         if not isinstance(found, dict):
             expected = "a sweep whose sweep.yaml can be read"
             raise InvalidConfig(Problem(KEY, self.path, expected))

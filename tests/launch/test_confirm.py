@@ -1,5 +1,6 @@
 """What confirmations say of the trial that was chosen."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from scipy import stats
 
 from framework.config.swept import Dimension
 from framework.launch.conclude import conclude
-from framework.launch.confirm import confirm, estimate, fresh_seeds, record
+from framework.launch.confirm import confirm, estimate, fresh_seeds, read_records, record, say
 from framework.launch.lines import Lines
 from framework.launch.objective import Objective, best
 from framework.launch.request import Request
@@ -68,7 +69,7 @@ def test_one_that_failed_is_called_so_and_tried_again_when_asked(
         request = Request("digits", tmp_path, (), (), settings={"seed": 0}, launch=launch)
         place = FakePlace(lambda trial, tries: code if trial.number == 0 else 0)
         rows = confirm(
-            request, sweep, row(3, 0.8), ACCURACY, 2, place, Lines(["accuracy"]), 3, lambda: 0
+            request, sweep, [row(3, 0.8)], [ACCURACY], 2, place, Lines(["accuracy"]), 3, lambda: 0
         )
         conclude(request, sweep, rows, [ACCURACY], stopped=False)
         return rows
@@ -80,10 +81,52 @@ def test_one_that_failed_is_called_so_and_tried_again_when_asked(
     assert [one.state for one in again(0, retry_failed=True)] == ["done", "done"]
 
 
+def test_each_of_a_front_is_confirmed_and_more_seeds_keep_what_was_done(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    front = [replace(one, values={"rate": one.number}) for one in (row(1, 0.5), row(3, 0.7, 2.0))]
+    started: list[list[int]] = []
+
+    def again(*front: Row, count: int) -> list[tuple[int, str]]:
+        """Trial and metric of each record."""
+        place = FakePlace(lambda trial, tries: 0)
+        request = Request("digits", tmp_path, (), (), settings={"seed": 0})
+        confirm(
+            request, sweep, front, [ACCURACY, LOSS], count, place, Lines(["accuracy"]), 3, lambda: 0
+        )
+        started.append(sorted(place.started))
+        return [(one["trial"], one["metric"]) for one in read_records(sweep)]
+
+    both = [(1, "accuracy"), (1, "log_loss"), (3, "accuracy"), (3, "log_loss")]
+    assert again(*front, count=2) == both
+    assert [one["validation"]["n"] for one in read_records(sweep)] == [2, 0, 2, 0]
+    first, *_, last = read_records(sweep)
+    assert list(first["validation"]["by_seed"]) == ["1000", "1002"]
+    assert list(last["validation"]["by_seed"]) == ["1001", "1003"]
+    assert again(*front, count=3) == both
+    assert again(front[1], count=2) == both[2:]
+    assert started == [[0, 1, 2, 3], [4, 5], [0, 1]]
+    assert (tmp_path / "confirm-1" / "1005").exists(), "those of another front are kept aside"
+
+
+def test_a_front_is_said_in_a_line_for_each_trial_and_metric(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = {
+        seed: {"metrics": {"validation/accuracy": value, "test/accuracy": 0.5}}
+        for seed, value in (("1000", 0.6), ("1001", 0.62))
+    }
+    say([record(row(3, 0.8), one, found) for one in (ACCURACY, LOSS)])
+    assert capsys.readouterr().out.splitlines() == [
+        "Confirmed trial 3, accuracy 0.8: validation 0.61 (0.482938 to 0.737062), "
+        "test 0.5 (0.5 to 0.5)",
+        "Confirmed trial 3, log_loss 1: nothing was measured",
+    ]
+
+
 def test_fresh_seeds_were_used_by_no_trial() -> None:
     space = (Dimension("seed", "list", (0, 1000, 1002)),)
     request = Request("digits", Path("/sweep"), (), space, settings={"seed": 1001})
-    assert fresh_seeds(request, row(0, 0.5), 3) == [1003, 1004, 1005]
+    assert fresh_seeds(request, [row(0, 0.5)], 3) == [1003, 1004, 1005]
 
 
 def test_the_best_is_finite_and_done() -> None:

@@ -50,5 +50,7 @@ def test_a_grid_proposes_what_is_not_given_yet_and_ends() -> None:
 
 
 def test_an_interval_has_no_end_of_points() -> None:
-    with pytest.raises(InvalidConfig, match="hydra/sweeper=optuna"):
-        combinations([Dimension("a", "interval", (), 0.0, 1.0)])
+    with pytest.raises(InvalidConfig, match="list values, or choose hydra/sweeper=optuna"):
+        combinations([Dimension("a", "interval", (), 0.0, 0.5)])
+    with pytest.raises(InvalidConfig, match=r"list values, as a=range\(0,10\) does, or"):
+        combinations([Dimension("a", "interval", (), 0.0, 9.0)])

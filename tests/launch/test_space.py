@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from framework.config import InvalidConfig
 from framework.config.swept import parse
-from framework.launch.space import Choice, Interval, make_space
+from framework.launch.space import Choice, Interval, as_range, make_space
 
 NUMBERS = st.floats(-1e6, 1e6).map(lambda number: round(number, 6))
 
@@ -39,6 +39,22 @@ def test_what_is_written(words: str, parameter: object) -> None:
     found = space_of(f"a.b={words}")["a.b"]
     assert found == parameter
     assert type(getattr(found, "low", 0)) is type(getattr(parameter, "low", 0))
+
+
+@pytest.mark.parametrize(
+    ("words", "whole"),
+    [
+        ("interval(0,9)", "range(0,10)"),
+        ("interval(-2,2.0)", "range(-2,3)"),
+        ("tag(log,interval(1,64))", "tag(log,range(1,65))"),
+        ("interval(0,9.5)", None),
+        ("interval(0,inf)", None),
+        ("1,2", None),
+    ],
+)
+def test_the_whole_numbers_of_an_interval(words: str, whole: str | None) -> None:
+    (one,) = parse([f"a={words}"], {}, None)[1]
+    assert as_range(one) == whole
 
 
 def test_of_a_config_file() -> None:

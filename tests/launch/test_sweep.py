@@ -53,8 +53,9 @@ def test_a_sweep_that_has_begun_is_held_against_what_comes(tmp_path: Path) -> No
         sweep.check(record_of(request("seed=2")))
 
 
-def test_a_record_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "sweep.yaml").write_text("no record")
+@pytest.mark.parametrize("text", ["no record", "{", "a: [\n"])
+def test_a_record_that_cannot_be_read_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "sweep.yaml").write_text(text)
     with pytest.raises(InvalidConfig, match=r"expected a sweep whose sweep\.yaml can be read"):
         Sweep(tmp_path).check(record_of(request()))
 

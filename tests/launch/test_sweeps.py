@@ -170,7 +170,7 @@ def test_mistakes_are_told_before_anything_starts(tmp_path: Path) -> None:
         ("sweep.metric=loveliness", "sweep.metric=loveliness: expected a metric"),
         ("sweep.metric=test/accuracy", "sweep.metric=test/accuracy: expected a metric"),
         ("sweep.direction=up", "sweep.direction=up: expected max, min or auto"),
-        ("seed=interval(0,1)", "seed=interval(0,1): expected a list or a range"),
+        ("seed=interval(0,1)", "expected a list or a range; list values, as seed=range(0,2) does"),
         ("run.dir=here", "run.dir=…: expected nothing in a sweep"),
         ("launch.slice=v5e", "launch.slice"),
         ("hydra/launcher=basic", "hydra/launcher=basic: expected a launcher that goes with"),
@@ -188,6 +188,15 @@ def test_one_mistake_is_one_line(
     assert len(lines) == 2, lines
     assert said in lines[1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_leaves_a_directory_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sweep").mkdir()
+    assert here(*words("seed=0,1", "launch.workers=0")) == 2
+    assert list((tmp_path / "sweep").iterdir()) == []
 
 
 def test_several_processes_are_refused(

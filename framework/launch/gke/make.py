@@ -5,10 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from framework.config import InvalidConfig, Problem
+from framework.config import InvalidConfig
 from framework.launch.gke.kubernetes_cluster import connect
-from framework.launch.gke.options import KEY
-from framework.launch.gke.order import Order
 from framework.launch.gke.place import JobSets
 from framework.launch.gke.programs import Programs, check_price, price
 from framework.launch.gke.record import new_record
@@ -31,7 +29,6 @@ def make_place(request: Request) -> Place:
     dry = bool(request.launch.get("dry_run"))
     record = new_record(request.directory, request.name, request.launch)
     order = record.order()
-    check_workers(order)
     programs = Programs(order, _compose, say)
     try:
         check_meshes(request, order.slice, order.slices)
@@ -87,15 +84,3 @@ def _compose(words: Sequence[str]) -> Mapping[str, Any]:
     from framework.config.apart import compose_apart
 
     return compose_apart(words).settings
-
-
-def check_workers(order: Order) -> None:
-    """A worker's slice is held for one trial after another: never more of them than trials.
-
-    Raises:
-        InvalidConfig: more workers than trials at once.
-    """
-    workers, most = order.options.workers, order.options.max_at_once
-    if workers is not None and workers > most:
-        expected = f"at most {KEY}.max_at_once={most}"
-        raise InvalidConfig(Problem(f"{KEY}.workers", workers, expected))

@@ -80,6 +80,9 @@ class GkeOptions:
             given = self.capacity == "reservation"
             expected = "the reservation's name" if given else "null, or capacity=reservation"
             problems.append(Problem("reservation", self.reservation, expected))
+        if self.workers is not None and self.workers > self.max_at_once:  # slices without a trial
+            expected = f"at most {KEY}.max_at_once={self.max_at_once}"
+            problems.append(Problem("workers", self.workers, expected))
         problems += [
             Problem(f"environment.{name}", value, "a variable's name: letters, digits and _")
             for name, value in self.environment.items()

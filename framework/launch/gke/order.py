@@ -50,10 +50,25 @@ def make_order(
     Raises:
         InvalidConfig: all that is wrong or missing.
     """
+    found = check_order(
+        sweep, slice, slices, image, queue, max_tries, options.machine, options.namespace
+    )
+    return Order(sweep, found, slices, image or "", queue or "", max_tries, options)
+
+
+def check_order(
+    sweep: str, slice: str | None, slices: int, image: str | None, queue: str | None,
+    max_tries: int, machine: str | None, namespace: str,
+) -> Slice:  # fmt: skip
+    """What `launch.slice` names.
+
+    Raises:
+        InvalidConfig: all that is wrong or missing.
+    """
     problems: list[Problem] = []
     found: Slice | None = None
     try:
-        found = parse("null" if slice is None else str(slice), options.machine)
+        found = parse("null" if slice is None else str(slice), machine)
     except InvalidConfig as error:
         problems += error.problems
     if image is None or not _IMAGE.fullmatch(image):
@@ -61,8 +76,8 @@ def make_order(
         hint = "a tag may mean another program at the next try; a push prints the digest"
         problems.append(Problem("launch.image", image, expected, hint))
     if queue is None or not LABEL.fullmatch(queue):
-        expected = f"a LocalQueue of Kueue's in the namespace {options.namespace}"
-        hint = f"kubectl get localqueues -n {options.namespace} lists them"
+        expected = f"a LocalQueue of Kueue's in the namespace {namespace}"
+        hint = f"kubectl get localqueues -n {namespace} lists them"
         problems.append(Problem("launch.queue", queue, expected, hint))
     counts = {"slices": slices, "max_tries": max_tries}
     wrong = {name: n for name, n in counts.items() if not _is_count(n)}
@@ -71,7 +86,7 @@ def make_order(
         problems += check_name(sweep, longest(slices, found.hosts))
     if problems or found is None:
         raise InvalidConfig(*problems)
-    return Order(sweep, found, slices, image or "", queue or "", max_tries, options)
+    return found
 
 
 def _is_count(value: object) -> bool:

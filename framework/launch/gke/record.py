@@ -10,9 +10,10 @@ from typing import Any
 from framework.config import InvalidConfig, Problem
 from framework.config.build import require
 from framework.launch.gke.options import KEY, GkeOptions
-from framework.launch.gke.order import Order, make_order
+from framework.launch.gke.order import Order, check_order, make_order
 from framework.launch.names import longest, sweep_name
 from framework.launch.slices import parse
+from framework.launch.together import together
 from framework.run import write_text
 
 RECORD = "gke.json"
@@ -39,11 +40,15 @@ class Record:
             InvalidConfig: all that is wrong.
         """
         settings = self.launch
-        return make_order(
+        asked = (
             self.name, settings.get("slice"), settings.get("slices", 1),
             settings.get("image"), settings.get("queue"), settings.get("max_tries", 3),
-            options_of(settings),
         )  # fmt: skip
+        namespace = settings.get("namespace", "default")
+        _, options = together(
+            lambda: check_order(*asked, _machine(settings), namespace), lambda: options_of(settings)
+        )
+        return make_order(*asked, options)
 
     def write(self, sweep: Path) -> None:
         """Whole or not at all."""
@@ -64,18 +69,18 @@ def new_record(sweep: Path, experiment: str, launch: Mapping[str, Any]) -> Recor
     """The record of a sweep that begins or goes on.
 
     Raises:
-        InvalidConfig: it has another name on the cluster, or the settings are wrong.
+        InvalidConfig: it has another name on the cluster.
     """
-    options, before = options_of(launch), read_record(sweep)
+    name, before = launch.get("name"), read_record(sweep)
     if before is not None:
-        if options.name not in (None, before.name):
+        if name not in (None, before.name):
             expected = f"{before.name}, by which its trials are known on the cluster"
-            raise InvalidConfig(Problem(f"{KEY}.name", options.name, expected))
+            raise InvalidConfig(Problem(f"{KEY}.name", name, expected))
         return Record(before.name, launch)
-    if options.name is not None:
-        return Record(options.name, launch)
+    if name is not None:
+        return Record(str(name), launch)
     try:
-        hosts = parse(str(launch.get("slice")), options.machine).hosts
+        hosts = parse(str(launch.get("slice")), _machine(launch)).hosts
     except InvalidConfig:  # said with all the rest, by the order
         hosts = 1
     slices = launch.get("slices")
@@ -93,3 +98,9 @@ def options_of(launch: Mapping[str, Any]) -> GkeOptions:
     target = f"{GkeOptions.__module__}.{GkeOptions.__qualname__}"
     options: GkeOptions = require({"_target_": target, **own}, KEY)
     return options
+
+
+def _machine(launch: Mapping[str, Any]) -> str | None:
+    """As it was given, which may be anything."""
+    given = launch.get("machine")
+    return None if given is None else str(given)

@@ -11,7 +11,7 @@ import numpy as np
 
 from framework.config.problem import InvalidConfig, Problem
 from framework.launch.confirm import FOLDER as CONFIRMATIONS
-from framework.launch.confirm import RECORD as CONFIRMED
+from framework.launch.confirm import read_records
 from framework.launch.evidence import SPLIT
 from framework.launch.objective import Objective, best, objectives
 from framework.launch.report.axis import Axis, axis, told_apart
@@ -31,7 +31,7 @@ class Found:
         request: what was asked for; without its space, whose words only Hydra understands.
         axes: of the swept keys.
         best: the winner, or the Pareto front.
-        confirmed: `confirmed.json`; empty where nothing was confirmed.
+        confirmed: `confirmed.json`, of each trial and metric one; empty where there is none.
         confirmations: the trials that it rests on, and those that are under way.
     """
 
@@ -41,7 +41,7 @@ class Found:
     wanted: tuple[Objective, ...]
     axes: list[Axis]
     best: list[Row]
-    confirmed: Mapping[str, Any]
+    confirmed: list[dict[str, Any]]
     confirmations: list[Row]
 
     def run(self, row: Row) -> Path:
@@ -77,7 +77,7 @@ def read_sweep(directory: Path) -> Found:
     return Found(
         sweep, request, rows, wanted,
         told_apart([axis(k, v, tried) for k, v in (record.get("space") or {}).items()]),
-        best(rows, wanted) if wanted else [], _json(directory / CONFIRMED),
+        best(rows, wanted) if wanted else [], read_records(sweep),
         list(Table(directory / CONFIRMATIONS / FILE)),
     )  # fmt: skip
 
@@ -104,8 +104,3 @@ def read_evaluations(file: Path, metrics: list[str]) -> Curves:
 
 def _lines(file: Path) -> list[bytes]:
     return file.read_bytes().splitlines() if file.exists() else []
-
-
-def _json(file: Path) -> dict[str, Any]:
-    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return found if isinstance(found, dict) else {}

@@ -16,8 +16,9 @@ from framework.launch.report import figures
 from framework.launch.report.axis import Axis, result_axis
 from framework.launch.report.effort import effort_of
 from framework.launch.report.found import Found, read_sweep
+from framework.launch.report.fronts import confirmed_tables
 from framework.launch.report.importance import NEEDS, importance
-from framework.launch.report.story import headline, luck, numbers, values_of
+from framework.launch.report.story import headline, luck, luck_of_front, numbers, values_of
 from framework.launch.report.trials import as_script, coordinates, lines
 from framework.run import write_text
 
@@ -49,7 +50,8 @@ def _contents(found: Found) -> dict[str, Any]:
     """Everything that the template shows."""
     results = [result_axis(one.metric, [one.of(row) for row in found.rows]) for one in found.wanted]
     effort, confirmed = effort_of(found), found.confirmed
-    several = bool(confirmed) and confirmed["validation"]["mean"] is not None
+    one = confirmed[0] if len(confirmed) == 1 else None
+    several = one is not None and one["validation"]["mean"] is not None
     table, (importances, missing) = lines(found), _importances(found)
     return {
         "name": found.request.name,
@@ -65,11 +67,12 @@ def _contents(found: Found) -> dict[str, Any]:
         "keys": _keys(found, results),
         "importances": importances,
         "importance_needs": missing,
-        "luck": luck(confirmed) if confirmed else [],
+        "luck": luck(one) if one is not None else luck_of_front(confirmed),
+        "luck_tables": confirmed_tables(confirmed) if one is None else [],
         "luck_figure": _drawn(
-            figures.luck(confirmed, results[0]), "luck", "The chosen trial and its confirmations",
+            figures.luck(one, results[0]), "luck", "The chosen trial and its confirmations",
             "Each dot a seed; the orange mark is their mean, its line the 95% interval.",
-        ) if several else None,
+        ) if one is not None and several else None,
         "failed": [line for line in table if line.state == "failed"],
         "effort": effort,
         "repeat": [

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from framework.evaluation import formats
@@ -118,6 +118,18 @@ def luck(confirmed: Mapping[str, Any]) -> list[str]:
             f"On the test split, by which nothing was chosen: {name} {_mean(metric, test)}."
         )
     return said
+
+
+def luck_of_front(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the tables of a front's confirmations hold; nothing where nothing was confirmed."""
+    if not records:
+        return []
+    trials = len({record["trial"] for record in records})
+    which = "The trial of the front was" if trials == 1 else "Each trial of the front was"
+    return [
+        f"{which} trained again with fresh seeds, whose means are beside what it was chosen for.",
+        "By the test split nothing was chosen, as long as you do not choose by it.",
+    ]
 
 
 def _verdict(confirmed: Mapping[str, Any], size: str) -> str:

@@ -96,7 +96,7 @@ def _cancel(ids: Sequence[str], *words: str) -> None:
         return
     done = subprocess.run(["scancel", *words, *ids], text=True, capture_output=True, check=False)
     if done.returncode and _LATER.search(done.stderr):
-        raise NotNow(_line(done.stderr))
+        raise NotNow(f"scancel: {_line(done.stderr)}")
 
 
 def _parsed(line: str) -> Job:
@@ -140,7 +140,7 @@ def _run(command: Sequence[str]) -> str:
         return done.stdout
     said = _line(done.stderr)
     if _LATER.search(done.stderr):
-        raise NotNow(said)
+        raise NotNow(f"{command[0]}: {said}")
     hint = "see launch.partition, launch.account, launch.time, …"
     raise InvalidConfig(
         Problem("hydra/launcher", "slurm", f"what this cluster takes; {command[0]}: {said}", hint)

@@ -1,6 +1,5 @@
 """A place that makes a job of Slurm of each trial."""
 
-import contextlib
 import hashlib
 import re
 import sys
@@ -10,7 +9,6 @@ from pathlib import Path
 
 from framework.launch.place import Ended
 from framework.launch.slurm import cluster, record
-from framework.launch.slurm.cluster import NotNow
 from framework.launch.slurm.options import SlurmOptions
 from framework.launch.slurm.script import RECORD, Work, script
 from framework.launch.slurm.waiting import GONE, Waiting
@@ -67,7 +65,7 @@ class SlurmJobs:
             InvalidConfig: the cluster refuses what is asked for.
         """
         self._backlog += trials
-        with contextlib.suppress(NotNow):  # in the backlog until the controller takes them
+        with self._waiting.patient():  # in the backlog until the controller takes them
             self._submit()
 
     def wait(self, seconds: float) -> list[Ended]:
@@ -81,7 +79,7 @@ class SlurmJobs:
             Ended(trial.number, START_AGAIN, "not queued yet") for trial in self._backlog
         ]
         self._backlog.clear()
-        with contextlib.suppress(NotNow):  # `wait` goes on with it
+        with self._waiting.patient():  # `wait` goes on with it
             cluster.stop(self._mine(self._jobs()), at_once)
 
     def _submit(self) -> None:
@@ -114,7 +112,7 @@ class SlurmJobs:
         known = [each.trial for each in self._running.values()] + self._backlog
         return cluster.jobs("|".join(map(re.escape, map(job_name, known)))) if known else []
 
-    def _ask(self) -> None:
+    def _ask(self) -> bool:
         """Asks the controller which jobs are gone; queues what it did not take."""
         self._submit()
         found = self._jobs()
@@ -125,6 +123,7 @@ class SlurmJobs:
             each.gone = 0 if job is not None and job.alive else each.gone + 1
         if self._waiting.stopping:
             cluster.stop(self._mine(found), at_once=False)
+        return bool(self._running)
 
     def _mine(self, found: Sequence[cluster.Job]) -> list[cluster.Job]:
         mine = {each.job for each in self._running.values()}

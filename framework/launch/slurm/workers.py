@@ -11,7 +11,6 @@ from pathlib import Path
 from framework.launch.place import Ended
 from framework.launch.slurm import cluster
 from framework.launch.slurm.claims import ENDED, TAKEN, WAITING, WORKERS
-from framework.launch.slurm.cluster import NotNow
 from framework.launch.slurm.options import SlurmOptions
 from framework.launch.slurm.place import START_AGAIN, sweep_name
 from framework.launch.slurm.script import ARRAY_INDEX, Work, script
@@ -62,7 +61,7 @@ class SlurmWorkers:
                 asked = {"number": trial.number, "run": str(trial.run), "words": trial.overrides}
                 write_text(self.folder / WAITING / name, json.dumps(asked) + "\n")
             self._running[name] = trial
-        with contextlib.suppress(NotNow):
+        with self._waiting.patient():
             self._look()
 
     def wait(self, seconds: float) -> list[Ended]:
@@ -72,7 +71,7 @@ class SlurmWorkers:
     def stop(self, at_once: bool) -> None:
         """Workers save and end, or are killed; their trials stay theirs for the next start."""
         self._waiting.stop()
-        with contextlib.suppress(NotNow):
+        with self._waiting.patient():
             cluster.stop(self._jobs(), at_once)
 
     def _jobs(self) -> list[cluster.Job]:
@@ -82,20 +81,21 @@ class SlurmWorkers:
     def _name(self) -> str:
         return f"{sweep_name(self.folder.parent.absolute())}-workers"
 
-    def _look(self) -> None:
-        """Which workers live; more of them where trials wait."""
+    def _look(self) -> bool:
+        """Asks the controller which workers live; more of them where trials wait."""
         alive = [job for job in self._jobs() if job.alive]
         workers = {index for job in alive for index in job.indices}
         for worker in range(self.count):
             self._gone[worker] = 0 if worker in workers else self._gone.get(worker, 0) + 1
         if self._waiting.stopping:
             cluster.stop(alive, at_once=False)
-            return
+            return True
         wanted = min(self.count, len(self._running)) - len(workers)
         # Not those that were lost with a trial, before that is told.
         missing = [w for w in range(self.count) if w not in workers and not self._taken_by(w)]
         if wanted > 0 and missing:
             self._submit(missing[:wanted])
+        return True
 
     def _submit(self, workers: Sequence[int]) -> None:
         own = self.folder.absolute() / WORKERS

@@ -9,7 +9,7 @@ import optuna
 from framework.launch.objective import Objective
 from framework.launch.space import Space
 from framework.launch.study import claims
-from framework.launch.study.leases import Leases, driver_name, show_life
+from framework.launch.study.leases import Leases, named, show_life
 from framework.launch.study.opening import open_study
 from framework.launch.study.options import Evaluations, StudyOptions
 from framework.launch.study.resume import resume
@@ -58,17 +58,16 @@ def join(
     study = open_study(options, space, objectives, sweep_dir)
     study.pruner = make_pruner(options.pruner, evaluations)
     shared = options.storage is not None
-    driver = driver_name(sweep_dir)
-    searched = Searched(
-        options=options,
-        space=space,
-        objectives=tuple(objectives),
-        place=place,
-        driver=driver,
-        runs=sweep_dir / "trials",
-        leases=Leases(options.lease) if shared else None,
-    )
-    with reached(place):
+    with named(sweep_dir) as driver, reached(place):
+        searched = Searched(
+            options=options,
+            space=space,
+            objectives=tuple(objectives),
+            place=place,
+            driver=driver,
+            runs=sweep_dir / "trials",
+            leases=Leases(options.lease) if shared else None,
+        )
         leave = show_life(study, driver, options.lease / MARKS) if shared else _nothing
         mine = resume(study, searched, rows)
         open_rows = [r.number for r in rows if not r.ended and r.number not in mine]

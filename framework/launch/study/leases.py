@@ -4,14 +4,16 @@ Each driver writes a new mark under its name every now and then, and looks at th
 How long a mark has stood still is measured on the looker's own clock: clocks of machines differ.
 """
 
+import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
 
+from framework.config.problem import InvalidConfig
 from framework.launch.study.storage import LOST
 
 FILE = "driver"
@@ -48,6 +50,18 @@ def driver_name(sweep_dir: Path) -> str:
         draft.write_text(uuid.uuid4().hex)
         draft.replace(path)
     return path.read_text()
+
+
+@contextlib.contextmanager
+def named(sweep_dir: Path) -> Iterator[str]:
+    """The driver's name while it joins; where it is refused at the first time, none is kept."""
+    new = not (sweep_dir / FILE).exists()
+    try:
+        yield driver_name(sweep_dir)
+    except InvalidConfig:
+        if new:
+            (sweep_dir / FILE).unlink(missing_ok=True)
+        raise
 
 
 def attribute(driver: str) -> str:

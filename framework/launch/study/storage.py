@@ -21,6 +21,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
 
 from framework.config import InvalidConfig, Problem
+from framework.launch.lock import locked
 from framework.launch.study.options import StudyOptions
 
 FILE = "study.db"
@@ -148,16 +149,10 @@ def reached(place: Address) -> Iterator[None]:
 @contextlib.contextmanager
 def alone(place: Address) -> Iterator[None]:
     """Of several processes that make one file at the same time the second would die."""
-    if place.file is None:
-        yield
-        return
-    import fcntl
-
-    with contextlib.ExitStack() as opened:
-        try:
-            file = opened.enter_context(Path(f"{place.file}.lock").open("w"))
-        except OSError as error:
-            raise InvalidConfig(unreachable(place, error)) from None
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as held:
+        if place.file is not None:
+            try:
+                held.enter_context(locked(Path(f"{place.file}.lock"), wait=True))
+            except OSError as error:
+                raise InvalidConfig(unreachable(place, error)) from None
         yield

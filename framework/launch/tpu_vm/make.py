@@ -11,10 +11,11 @@ from framework.launch.names import NAME, sweep_name
 from framework.launch.place import Place
 from framework.launch.request import Request
 from framework.launch.storage import Storage, open_storage
+from framework.launch.together import together
 from framework.launch.tpu_vm import cloud, commands
 from framework.launch.tpu_vm.cloud import NotNow, Refused
 from framework.launch.tpu_vm.options import KEY, TpuVmOptions
-from framework.launch.tpu_vm.order import Order, make_order
+from framework.launch.tpu_vm.order import Order, check_slices, make_order
 from framework.launch.tpu_vm.place import QueuedMachines
 from framework.launch.tpu_vm.rehearsal import Rehearsal
 
@@ -30,13 +31,17 @@ def make_place(request: Request) -> Place:
     Raises:
         InvalidConfig: what is wrong with the settings.
     """
-    launch, tries = request.launch, request.max_tries
+    launch = request.launch
+    slice, slices = launch.get("slice"), launch.get("slices", 1)
     own = {name: value for name, value in launch.items() if name not in SHARED}
     target = f"{TpuVmOptions.__module__}.{TpuVmOptions.__qualname__}"
-    options: TpuVmOptions = require({"_target_": target, **own}, KEY)
-    order = make_order(
-        _name(request, options), launch.get("slice"), launch.get("slices", 1), options
+    options: TpuVmOptions
+    options, _, tries = together(
+        lambda: require({"_target_": target, **own}, KEY),
+        lambda: check_slices(slice, slices),
+        lambda: request.max_tries,
     )
+    order = make_order(_name(request, options), slice, slices, options)
     check_meshes(request, order.slice, order.slices)
     dry = bool(launch.get("dry_run"))
     if not dry:

@@ -68,6 +68,15 @@ def make_order(sweep: str, slice: str | None, slices: int, options: TpuVmOptions
     Raises:
         InvalidConfig: all that is wrong or missing.
     """
+    return Order(sweep, check_slices(slice, slices), slices, options)
+
+
+def check_slices(slice: str | None, slices: int) -> Slice:
+    """What `launch.slice` names.
+
+    Raises:
+        InvalidConfig: all that is wrong with it and with their number.
+    """
     problems: list[Problem] = []
     found: Slice | None = None
     try:
@@ -82,4 +91,4 @@ def make_order(sweep: str, slice: str | None, slices: int, options: TpuVmOptions
         problems.append(Problem(f"{KEY}.slices", slices, "a number from 1 on"))
     if problems or found is None:
         raise InvalidConfig(*problems)
-    return Order(sweep, found, slices, options)
+    return found

@@ -38,6 +38,7 @@ def test_an_order() -> None:
         ({"slice": "v5e:4x5"}, "launch.slice=v5e:4x5: expected a topology of v5e"),
         ({"slice": None}, "launch.slice=null: expected a TPU slice, such as v5e:16x16"),
         ({"machine": "ct5lp-hightpu-8t"}, "launch.machine=ct5lp-hightpu-8t: expected a machine"),
+        ({"machine": 5}, "launch.machine=5: expected"),
         ({"slices": "two"}, "launch.slices=two: expected a number from 1 on"),
         ({"max_tries": 0}, "launch.max_tries=0: expected a number from 1 on"),
         ({"slices": 0}, "launch.slices=0: expected a number from 1 on"),
@@ -57,6 +58,7 @@ def test_an_order() -> None:
         ({"environment": {"A-B": "1"}}, "launch.environment.A-B=1: expected a variable's name"),
         ({"max_at_once": 0}, "launch.max_at_once=0: expected"),
         ({"price": -1}, "launch.price=-1: expected"),
+        ({"workers": 9}, "launch.workers=9: expected at most launch.max_at_once=8"),
         ({"quue": "tpus"}, "launch.quue=tpus: expected"),
     ],
 )  # fmt: skip
@@ -65,9 +67,9 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], said: str) -> None:
 
 
 def test_mistakes_are_told_together() -> None:
-    lines = refused(slice="v5e:4x5", image=None, queue=None).splitlines()
-    assert [line.partition("=")[0] for line in lines] == [
-        "launch.slice", "launch.image", "launch.queue"
+    lines = refused(slice="v5e:4x5", image=None, queue=None, storage=None, mount="runs")
+    assert [line.partition("=")[0] for line in lines.splitlines()] == [
+        "launch.slice", "launch.image", "launch.queue", "launch.storage", "launch.mount"
     ]  # fmt: skip
 
 

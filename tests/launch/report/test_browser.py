@@ -8,7 +8,7 @@ import pytest
 
 from framework.launch.report.report import write_report
 from tests.evaluation.test_report import chromium, looked_at
-from tests.launch.report.made_up import confirm, make, row, several, two_objectives
+from tests.launch.report.made_up import confirm, confirm_front, make, row, several, two_objectives
 
 __all__ = ["chromium"]  # a fixture
 
@@ -55,7 +55,9 @@ def sweep(kind: str, folder: Path) -> Path:
         confirm(made, several()[2], [0.89, 0.91, 0.9], [0.87, 0.88, 0.86])
         return made
     if kind == "two objectives":
-        return make(folder, two_objectives(), metrics=("accuracy", "log_loss"))
+        made = make(folder, two_objectives(), metrics=("accuracy", "log_loss"))
+        confirm_front(made, two_objectives()[1:4])
+        return made
     if kind == "many":
         keys = {f"optimizer.a_key_with_a_long_name_{n}": {"written": "0,1,2"} for n in range(9)}
         rows = [

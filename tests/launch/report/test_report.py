@@ -15,7 +15,7 @@ from framework.launch.report.report import write_report
 from framework.launch.request import Request
 from framework.launch.table import Row
 from scripts.sweep_report import main
-from tests.launch.report.made_up import confirm, make, row, several, two_objectives
+from tests.launch.report.made_up import confirm, confirm_front, make, row, several, two_objectives
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -133,6 +133,20 @@ def test_two_objectives_have_a_front(tmp_path):
     assert "What matters for log loss" in text
     assert text.count("python -m experiments.run") == 3
     assert [one.number for one in read_sweep(folder).best] == [1, 2, 3]
+
+
+def test_each_trial_of_a_front_has_its_interval(tmp_path):
+    rows = two_objectives()
+    folder = make(tmp_path, rows, metrics=("accuracy", "log_loss"))
+    confirm_front(folder, rows[1:4])
+    text = text_of(folder)
+    assert "Each trial of the front was trained again with fresh seeds," in text
+    section = text[text.index('<section id="luck">') :].partition("</section>")[0]
+    assert re.findall(r"<h3>(.*?)</h3>", section) == ["Accuracy", "Log loss"]
+    assert re.findall(r'scope="row">(\d)', section) == ["1", "2", "3"] * 2
+    cells = [re.sub(r"<.*?>", " ", cell).split() for cell in re.findall(r"<td.*?</td>", section)]
+    assert cells[:2] == [["75.0%"], ["74.0%", "61.3", "to", "86.7%"]]
+    assert cells[9][0] == "0.5"
 
 
 def test_less_is_better_where_the_metric_says_so(tmp_path):

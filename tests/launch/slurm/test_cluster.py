@@ -71,7 +71,7 @@ def test_what_was_not_queued_when_all_is_stopped_ends_as_to_be_continued(
 
 
 def test_nothing_is_concluded_while_the_controller_is_away(
-    commands: Commands, tmp_path: Path
+    commands: Commands, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     there = place(tmp_path)
     there.start([trial(tmp_path)])
@@ -83,6 +83,9 @@ def test_nothing_is_concluded_while_the_controller_is_away(
     found = [ended for _ in range(5) for ended in there.wait(0.02)]
     assert [(each.number, each.code) for each in found] == [(0, None)]
     assert "job 7" in found[0].message
+    away, back = capfd.readouterr().err.splitlines()
+    assert away.startswith("scontrol: Unable to contact slurm controller (connect failure). ")
+    assert back == "Slurm answers again."
 
 
 def test_what_is_refused_is_a_mistake(commands: Commands, tmp_path: Path) -> None:

@@ -205,6 +205,17 @@ def test_a_storage_that_may_only_be_read_is_a_mistake(
     monkeypatch.setattr(optuna.Study, "set_user_attr", fails)
     with pytest.raises(InvalidConfig, match="permission denied"):
         joined(tmp_path / "b", shared(tmp_path))
+    assert list((tmp_path / "b").iterdir()) == [], "nothing is left by a refusal"
+
+
+def test_a_file_that_is_no_database_is_a_mistake_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "shared.db").write_text(
+        "a letter to somebody else, of more than a few words\n" * 20
+    )
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InvalidConfig, match="file is not a database"):
+        joined(tmp_path / "a", shared(tmp_path))
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def start(path: Path, storage: str) -> "subprocess.Popen[str]":

@@ -51,6 +51,18 @@ def test_a_search_whose_driver_was_killed_does_nothing_twice(tmp_path: Path) -> 
     assert told == [row.result["validation/accuracy"] for row in rows(tmp_path)]
 
 
+def test_an_interval_over_whole_numbers_is_refused_with_the_range_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert here(*words(*SEARCH, "seed=interval(0,9)")) == 2
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "  seed=interval(0,9): expected whole numbers, which an interval does not keep to; "
+        "seed=range(0,10) does"
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.long
 def test_a_database_that_is_stopped_in_the_middle(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -41,3 +41,11 @@ def test_a_slice_that_is_none(tmp_path: Path, slice: object) -> None:
 def test_a_number_of_slices_that_is_none(tmp_path: Path, slices: object) -> None:
     with pytest.raises(InvalidConfig, match=rf"launch\.slices={slices}: expected a number from 1"):
         make_place(request(tmp_path, slices=slices))
+
+
+def test_mistakes_are_told_together(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfig) as raised:
+        make_place(request(tmp_path, slice="v5e:3x3", storage=None, zone="here", max_tries=0))
+    assert [one.key for one in raised.value.problems] == [
+        "launch.zone", "launch.storage", "launch.slice", "launch.max_tries"
+    ]  # fmt: skip
