@@ -149,7 +149,7 @@ def _listeners(
         *([ProfileWindow(trainer.profile, setting.directory.path / "events")]
           if trainer.profile and is_first() else []),
         watch,
-        StopOnRequest(loop, setting.directory.path),
+        StopOnRequest(loop, setting.directory.path, trainer.steps),
         saving,
         Start(after_first),
         Beats(setting.watchdog),

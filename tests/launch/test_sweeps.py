@@ -329,6 +329,17 @@ def test_a_pruned_run_keeps_its_state_and_can_be_continued(tmp_path: Path) -> No
     assert [step for step, _ in losses(run)] == list(range(1, 41))
 
 
+def test_a_trial_told_to_prune_at_its_last_evaluation_is_done(tmp_path: Path) -> None:
+    run = tmp_path / "sweep" / "trials" / "0"
+    run.mkdir(parents=True)
+    (run / "stop_request.json").write_text('{"reason": "pruned"}')
+    ended = sweep(tmp_path, "seed=0,1", "trainer.steps=20")
+    assert ended.code == 0, ended
+    assert states(tmp_path) == ["done", "done"]
+    assert json.loads((run / "summary.json").read_text())["complete"]
+    assert rows(tmp_path)[0].result.keys() == rows(tmp_path)[1].result.keys()
+
+
 def test_the_best_is_confirmed_with_fresh_seeds(tmp_path: Path) -> None:
     ended = sweep(tmp_path, "optimizer.learning_rate=1e-3,1e-2", "sweep.confirm=2")
     assert ended.code == 0, ended

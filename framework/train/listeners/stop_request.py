@@ -17,15 +17,22 @@ class StopOnRequest:
 
     `{"reason": "pruned"}` in it ends the run with its state saved and the exit code 0, and its
     `summary.json` says `"complete": false, "stopped": "pruned"`. Where the file is removed, the
-    same command goes on from there.
+    same command goes on from there. At the last step there is nothing left to save, and the run
+    comes to its end.
+
+    Attributes:
+        steps: of the whole run.
     """
 
     loop: Loop
     run: Path
+    steps: int
 
     def on_eval(self, step: int, metrics: Mapping[str, float]) -> None:
         """Looks."""
-        del step, metrics
+        del metrics
+        if step >= self.steps:
+            return
         reason = by_first(self._asked)
         if reason is not None:
             self.loop.stop(reason, "set_aside")
