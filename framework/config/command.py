@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from framework.config import completion
 from framework.config.compose import compose_once, compose_plain
 from framework.config.diagnose import as_plain, diagnose, plain
+from framework.config.dotted import dotted_choices
 from framework.config.multirun import APART, Multirun
 from framework.config.problem import InvalidConfig, Problem
 
@@ -73,7 +74,11 @@ def command(
         return 0
     line = os.environ.get("COMP_LINE", "").split()
     words = completion.prepare_query(words, _config_dir(line))
-    sys.argv[1:] = [_literal(_quoted(word, _config_dir(words)), literal) for word in words]
+    extra = _config_dir(words)
+    dotted = dotted_choices(words, _folders(extra))
+    if dotted:
+        return report(dotted)
+    sys.argv[1:] = [_literal(_quoted(word, extra), literal) for word in words]
     try:
         composed = compose_once(sys.argv[1:], CONFIGS, name)
         if composed is not None:
@@ -232,7 +237,7 @@ def _quoted(word: str, extra: Path | None) -> str:
     `debug=null` is `~debug`: no choice.
     """
     group, equals, choice = word.partition("=")
-    folders = [folder / group for folder in (CONFIGS, extra) if folder is not None]
+    folders = [folder / group for folder in _folders(extra)]
     if not group or not equals or not any(folder.is_dir() for folder in folders):
         return word
     if choice == "null":
@@ -265,6 +270,11 @@ def _plain(config: DictConfig, own: HydraConf, job: _Job) -> Composed:
 def _without_sweep(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of one run, to which those of a sweep and its place mean nothing."""
     return {key: value for key, value in settings.items() if key not in APART}
+
+
+def _folders(extra: Path | None) -> list[Path]:
+    """Those with configs."""
+    return [folder for folder in (CONFIGS, extra) if folder is not None]
 
 
 def _config_dir(words: Sequence[str]) -> Path | None:

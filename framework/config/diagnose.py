@@ -51,7 +51,7 @@ def diagnose(
                 choices += [] if problem else _single(override)
             problems += [problem] if problem else []
         try:
-            config = compose(name, overrides=search + choices)
+            config = compose(name, overrides=search + choices, return_hydra_config=True)
             groups = loader.get_group_options("", ObjectType.GROUP, name, search)
             found = [(override, _wrong_key(config, override, groups)) for override in values]
             right = [
@@ -118,7 +118,7 @@ def _swept(override: Override) -> list[str]:
 
 def _wrong_key(config: DictConfig, override: Override, groups: Sequence[str]) -> Problem | None:
     """A key that the composed config does not have, nor is a group."""
-    if override.is_add() or override.key_or_group.startswith("hydra"):
+    if override.is_add():
         return None
     walked: list[str] = []
     for part in override.key_or_group.split("."):
@@ -127,6 +127,9 @@ def _wrong_key(config: DictConfig, override: Override, groups: Sequence[str]) ->
         if part not in names:
             above = ".".join(walked)
             expected = f"a key of '{above}'" if walked else "a key or a group of the experiment"
+            chosen = config.hydra.runtime.choices.get(above.replace(".", "/"))
+            if above.startswith("hydra.") and chosen is not None:
+                expected += f" with {above.replace('.', '/')}={chosen}"
             known = {*names, *(() if walked else groups)}
             hint = nearest(part, [name for name in known if not name.startswith("_")])
             if walked and node is None:

@@ -94,7 +94,8 @@ def record(
         split: {seed: one["metrics"].get(f"{split}/{wanted.metric}") for seed, one in found.items()}
         for split in SPLITS
     }
-    ends = (0.0, 1.0) if is_share(wanted.metric) else (-math.inf, math.inf)
+    lowest = 0.0 if is_share(wanted.metric) or _never_negative(wanted.metric) else -math.inf
+    ends = lowest, 1.0 if is_share(wanted.metric) else math.inf
     estimates = {split: estimate(list(v.values()), *ends) for split, v in values.items()}
     before, mean = wanted.of(chosen), estimates["validation"]["mean"]
     luck = None if mean is None else (before - mean if wanted.maximize else mean - before)
@@ -103,6 +104,10 @@ def record(
         "maximize": wanted.maximize, "chosen": before, "luck": luck, "level": LEVEL,
         **{split: {**estimates[split], "by_seed": values[split]} for split in SPLITS},
     }  # fmt: skip
+
+
+def _never_negative(metric: str) -> bool:
+    return any(part in metric for part in ("error", "log_loss", "brier", "perplexity", "bits"))
 
 
 def estimate(

@@ -48,6 +48,15 @@ def test_a_sweep_over_choices_some_of_which_are_wrong() -> None:
     assert line.startswith("optimizer=sdg: expected a choice of the group 'optimizer'; did you ")
 
 
+def test_keys_of_hydras_own_are_known_too() -> None:
+    lines = found("hydra.sweeper.n_trials=5", "hydra.swep.dir=x", "hydra.sweep.dir=here")
+    assert len(lines) == 2
+    assert lines[0].startswith(
+        "hydra.sweeper.n_trials=5: expected a key of 'hydra.sweeper' with hydra/sweeper=grid"
+    )
+    assert "did you mean 'sweep'?" in lines[1]
+
+
 def test_what_no_word_explains_is_said_as_hydra_says_it() -> None:
     (line,) = found("seed=1")
     assert line == "config=as a last resort: expected settings that Hydra can compose"

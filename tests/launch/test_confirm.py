@@ -43,6 +43,19 @@ def test_no_interval_reaches_beyond_what_can_be(wanted: Objective, high: float) 
     assert said["low"] == pytest.approx(0.164, abs=1e-3)
 
 
+def test_a_loss_is_never_negative_unless_it_may_be() -> None:
+    def low(metric: str) -> float:
+        found = {
+            seed: {"metrics": {f"validation/{metric}": value}}
+            for seed, value in (("1000", 0.1), ("1001", 0.9))
+        }
+        chosen = Row(3, {}, "done", result={f"validation/{metric}": 0.1})
+        return float(record(chosen, Objective(metric, False), found)["validation"]["low"])
+
+    assert low("log_loss") == low("expected_calibration_error") == 0
+    assert low("loveliness") < -1
+
+
 def test_one_value_has_no_interval_and_none_no_mean() -> None:
     assert estimate([0.5]) == {"mean": 0.5, "low": None, "high": None, "n": 1}
     assert estimate([]) == {"mean": None, "low": None, "high": None, "n": 0}

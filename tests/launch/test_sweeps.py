@@ -173,6 +173,7 @@ def test_mistakes_are_told_before_anything_starts(tmp_path: Path) -> None:
         ("seed=interval(0,1)", "expected a list or a range; list values, as seed=range(0,2) does"),
         ("run.dir=here", "run.dir=…: expected nothing in a sweep"),
         ("launch.slice=v5e", "launch.slice"),
+        ("hydra.launcher=slurm", "hydra.launcher=slurm: expected the group hydra/launcher to be"),
         ("hydra/launcher=basic", "hydra/launcher=basic: expected a launcher that goes with"),
         ("hydra.sweep.dir=/proc/no", "hydra.sweep.dir=/proc/no: expected a place that can"),
         ("optimizer.learning_rate=choice()", "command line="),

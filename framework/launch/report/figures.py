@@ -108,10 +108,11 @@ def front(
     along = sorted(best, key=first.of)
     places = [first.of(row) for row in along], [second.of(row) for row in along]
     axes.plot(*places, color=ACCENT, linewidth=1.3, marker="o", markersize=6)
+    side = 1 if first.maximize == second.maximize else -1  # off the line, which falls or rises
     for row in along if len(along) <= 12 else ():
         axes.annotate(
-            str(row.number), (first.of(row), second.of(row)), (5, 5), textcoords="offset points",
-            color=INK, fontsize=10,
+            str(row.number), (first.of(row), second.of(row)), (5 * side, 5),
+            textcoords="offset points", ha="left" if side > 0 else "right", color=INK, fontsize=10,
         )  # fmt: skip
     dress(axes, x=x.title.lower(), y=y.title.lower(), grid="both")
     _scaled(axes, "x", x)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from framework.evaluation import formats
 from framework.evaluation.canvas import as_svg
 from framework.evaluation.page import pages
 from framework.evaluation.sections.pieces import Drawing, Table, identifier
@@ -87,8 +88,9 @@ def _contents(found: Found) -> dict[str, Any]:
 def _what(found: Found) -> str:
     how = "every combination" if found.request.sweeper == "grid" else _sampler(found)
     keys = ", ".join(one.key for one in found.axes)
-    more = [one.metric for one in found.wanted if one.maximize]
-    less = [one.metric for one in found.wanted if not one.maximize]
+    named = [(formats.title(one.metric).lower(), one.maximize) for one in found.wanted]
+    more = [name for name, maximize in named if maximize]
+    less = [name for name, maximize in named if not maximize]
     aims = [f"more {', '.join(more)}"] * bool(more) + [f"less {', '.join(less)}"] * bool(less)
     aim = f" Better is {' and '.join(aims)} on the validation split." if aims else ""
     return f"A search over {keys}, by {how}.{aim}" if keys else f"One experiment.{aim}"
