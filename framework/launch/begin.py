@@ -21,6 +21,7 @@ from framework.launch.source import SourceLost
 from framework.launch.sources import open_source
 from framework.launch.sweep import Sweep, record_of
 from framework.launch.table import Row, Table
+from framework.launch.together import together
 
 
 def begin(request: Request, observer: Observer | None = None) -> int:
@@ -103,7 +104,12 @@ class _UnderWay:
 def _prepared(
     request: Request, sweep: Sweep, opened: Opened, observer: Observer | None
 ) -> _UnderWay:
-    max_tries, confirmations = request.max_tries, request.confirmations
+    max_tries, confirmations, retry_failed, _ = together(
+        lambda: request.max_tries,
+        lambda: request.confirmations,
+        lambda: request.retry_failed,
+        lambda: request.dry_run,
+    )
     table = sweep.table()
     before = sweep.record()
     if before is not None:  # what is of another sweep is told before anything else
@@ -111,7 +117,7 @@ def _prepared(
     source = open_source(request, table)
     metrics = check(request, sweep, opened)
     wanted = objectives(request, metrics)
-    if request.launch.get("retry_failed"):  # before a study says which of them others have
+    if retry_failed:  # before a study says which of them others have
         for row in [row for row in table if row.state == "failed"]:
             table.change(row.number, state="waiting")
     source.prepare(table)

@@ -49,7 +49,7 @@ def confirm(
         run = folder / str(values["seed"])
         return Trial(number, values, words(request.fixed, values, run, SPLITS), run)
 
-    if request.launch.get("retry_failed"):
+    if request.retry_failed:
         for row in [row for row in table if row.state == "failed"]:
             table.change(row.number, state="waiting")
     source = Grid(points, given=[row.number for row in table])

@@ -22,6 +22,7 @@ OTHERS = {
     "gke": "framework.launch.gke",
     "tpu_vm": "framework.launch.tpu_vm",
 }
+LOCAL = ("workers", "packed", "max_tries", "retry_failed")  # what is set of this machine
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,11 @@ def open_place(request: Request) -> Iterator[Opened]:
     try:
         if request.launcher == "local":
             found = here()
-            packed, workers, _ = together(
+            packed, workers, _, _ = together(
                 lambda: packing(request.launch.get("packed", "auto"), found),
                 lambda: _workers(request),
                 lambda: request.max_tries,
+                lambda: _known(request.launch),
             )
             if workers == "auto" and packed.rows > 1:
                 workers = 1  # whose program divides its rows among the devices
@@ -82,6 +84,15 @@ def _ask_without_devices(message: Mapping[str, Any]) -> dict[str, Any]:
         return process.ask(message)
     finally:
         process.kill()
+
+
+def _known(settings: Mapping[str, Any]) -> None:
+    unknown = [name for name in settings if name not in LOCAL]
+    if unknown:
+        expected = "a setting of hydra/launcher=local"
+        raise InvalidConfig(
+            *(Problem(f"launch.{n}", settings[n], expected, nearest(n, LOCAL)) for n in unknown)
+        )
 
 
 def _workers(request: Request) -> int | Literal["auto"]:

@@ -58,6 +58,30 @@ class Request:
         """
         return _number(self.sweep.get("confirm") or 0, "sweep.confirm", 0)
 
+    @property
+    def retry_failed(self) -> bool:
+        """Whether trials that failed are tried again.
+
+        Raises:
+            InvalidConfig: `launch.retry_failed` is neither true nor false.
+        """
+        return self._switch("retry_failed")
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether all is written down and nothing is submitted.
+
+        Raises:
+            InvalidConfig: `launch.dry_run` is neither true nor false.
+        """
+        return self._switch("dry_run")
+
+    def _switch(self, name: str) -> bool:
+        value = self.launch.get(name, False)
+        if not isinstance(value, bool):  # in Hydra's syntax yes and no are texts
+            raise InvalidConfig(Problem(f"launch.{name}", value, "true or false"))
+        return value
+
     @classmethod
     def of(cls, multirun: "Multirun") -> "Request":
         """As Hydra composed it."""

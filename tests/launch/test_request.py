@@ -1,4 +1,4 @@
-"""What counts in a sweep are numbers."""
+"""What counts in a sweep are numbers, what is switched is true or false."""
 
 from pathlib import Path
 from typing import Any
@@ -27,3 +27,10 @@ def test_confirmations_that_are_no_number_are_refused() -> None:
     asked = Request("digits", Path("/sweep"), (), (), sweep={"confirm": "many"})
     with pytest.raises(InvalidConfig, match=r"sweep.confirm=many: expected a whole number from 0"):
         _ = asked.confirmations
+
+
+@pytest.mark.parametrize("value", ["yes", "no", 1, None])
+def test_a_switch_is_true_or_false(value: Any) -> None:
+    assert (request().retry_failed, request(dry_run=True).dry_run) == (False, True)
+    with pytest.raises(InvalidConfig, match=r"launch.dry_run=.*: expected true or false"):
+        _ = request(dry_run=value).dry_run

@@ -167,6 +167,8 @@ def test_mistakes_are_told_before_anything_starts(tmp_path: Path) -> None:
         ("launch.workers=1000", "launch.workers=1000: expected at most the"),
         ("launch.workers=0", "launch.workers=0: expected a number of workers"),
         ("launch.max_tries=0", "launch.max_tries=0: expected a whole number from 1"),
+        ("launch.retry_failed=no", "launch.retry_failed=no: expected true or false"),
+        ("+launch.slices=2", "launch.slices=2: expected a setting of hydra/launcher=local"),
         ("sweep.metric=loveliness", "sweep.metric=loveliness: expected a metric"),
         ("sweep.metric=test/accuracy", "sweep.metric=test/accuracy: expected a metric"),
         ("sweep.direction=up", "sweep.direction=up: expected max, min or auto"),

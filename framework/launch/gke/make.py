@@ -26,7 +26,7 @@ def make_place(request: Request) -> Place:
         InvalidConfig: what is wrong with its settings, a program that does not fit the slice, a
             price above `launch.max_cost`, an extra that is not installed.
     """
-    dry = bool(request.launch.get("dry_run"))
+    dry = request.dry_run
     record = new_record(request.directory, request.name, request.launch)
     order = record.order()
     programs = Programs(order, _compose, say)

@@ -43,7 +43,7 @@ def make_place(request: Request) -> Place:
     )
     order = make_order(_name(request, options), slice, slices, options)
     check_meshes(request, order.slice, order.slices)
-    dry = bool(launch.get("dry_run"))
+    dry = request.dry_run
     if not dry:
         _check_account(order)
     address = options.address
