@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from framework.config import InvalidConfig, Problem
 from framework.export.options import ExportJob
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
-_LEFT = re.compile(r"\..+\.(\d+)\.(partial|old)")
+# By machine and process: several may share a disk, and their containers number processes alike.
+_HOST = re.sub(r"\W", "-", socket.gethostname())
+_LEFT = re.compile(rf"\..+\.{_HOST}\.(\d+)\.(partial|old)")
 
 
 class PlaceTaken(Exception):  # noqa: N818
@@ -70,7 +73,7 @@ def _is_artifact(path: Path) -> bool:
 def made_beside(place: Path, replace: bool) -> Iterator[Path]:
     """An empty directory, which becomes `place` when the block ends well, and else is removed.
 
-    What a killed export left beside it is removed too.
+    What an export that was killed on this machine left beside it is removed too.
 
     Raises:
         PlaceTaken: something is at `place` by now that must not be replaced.
@@ -79,7 +82,7 @@ def made_beside(place: Path, replace: bool) -> Iterator[Path]:
     _tidy(place)
     if place.exists() and not replace:
         raise PlaceTaken(place)
-    folder = place.with_name(f".{place.name}.{os.getpid()}.partial")
+    folder = _beside(place, "partial")
     folder.mkdir()
     try:
         yield folder
@@ -88,9 +91,13 @@ def made_beside(place: Path, replace: bool) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _beside(place: Path, kind: str) -> Path:
+    return place.with_name(f".{place.name}.{_HOST}.{os.getpid()}.{kind}")
+
+
 def _put(folder: Path, place: Path, replace: bool) -> None:
     """Moves the artifact to its place, at which another export may be at this moment."""
-    old = place.with_name(f".{place.name}.{os.getpid()}.old")
+    old = _beside(place, "old")
     if replace and _is_artifact(place):
         with contextlib.suppress(FileNotFoundError):  # another export has just moved it
             place.rename(old)
@@ -117,7 +124,7 @@ def _moved(folder: Path, place: Path) -> bool:
 
 
 def _tidy(place: Path) -> None:
-    """Removes what exports of this place left whose process is gone.
+    """Removes what exports of this place left on this machine whose process is gone.
 
     One that was killed between the two moves has left the former artifact as `old`: it goes back.
     """
@@ -133,6 +140,8 @@ def _tidy(place: Path) -> None:
 
 
 def _alive(process: int) -> bool:
+    if process == os.getpid():  # which has left nothing yet: one of the same number has
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:

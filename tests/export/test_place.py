@@ -1,6 +1,9 @@
 """The place of an artifact, to which something else may come while the artifact is made."""
 
 import errno
+import os
+import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +97,11 @@ def test_what_is_no_artifact_is_never_replaced(place, replace, put):
     assert not place.is_dir() or [path.name for path in place.iterdir()] == ["notes"]
 
 
+def left_by(place, process, kind):
+    host = re.sub(r"\W", "-", socket.gethostname())
+    return place.with_name(f".made.{host}.{process}.{kind}")
+
+
 def between(monkeypatch, act):
     """Has `act` happen after the former artifact was moved away, before ours is moved there."""
     rename = Path.rename
@@ -123,8 +131,8 @@ def test_a_disk_that_refuses_gives_the_former_one_back(place, monkeypatch):
 
 
 def test_what_killed_exports_left_is_tidied_and_a_former_artifact_goes_back(place):
-    make(place.with_name(f".made.{NOBODY}.old"), "former")
-    (place.with_name(f".made.{NOBODY}.partial") / "programs").mkdir(parents=True)
+    make(left_by(place, NOBODY, "old"), "former")
+    (left_by(place, NOBODY, "partial") / "programs").mkdir(parents=True)
     with pytest.raises(PlaceTaken):
         export(place, False, meanwhile=forbid)
     assert only(place, "former")
@@ -132,9 +140,23 @@ def test_what_killed_exports_left_is_tidied_and_a_former_artifact_goes_back(plac
     assert only(place, "ours")
 
 
+def test_what_another_machine_writes_is_left_alone(place):
+    theirs = place.with_name(f".made.elsewhere.{NOBODY}.partial")
+    theirs.mkdir(parents=True)
+    export(place, False)
+    assert sorted(place.parent.iterdir()) == [theirs, place]
+
+
+def test_one_that_was_killed_under_our_own_number_is_tidied(place):
+    """As in a container, whose processes have the same numbers at each start."""
+    (left_by(place, os.getpid(), "partial") / "programs").mkdir(parents=True)
+    export(place, False)
+    assert only(place, "ours")
+
+
 def test_two_that_tidy_at_once_do_not_disturb_each_other(place, monkeypatch):
     """The other one has given the former artifact back just before."""
-    left = place.with_name(f".made.{NOBODY}.old")
+    left = left_by(place, NOBODY, "old")
     make(left, "former")
     rename = Path.rename
 
