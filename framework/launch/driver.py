@@ -65,6 +65,7 @@ class Driver:
     _running: dict[int, _Running] = field(default_factory=dict)
     _waiting: list[int] = field(default_factory=list)
     _lost: dict[int, int] = field(default_factory=dict)
+    _elsewhere: dict[int, int] = field(default_factory=dict)
     _told_to_stop: int = 0
 
     def run(self) -> None:
@@ -92,16 +93,22 @@ class Driver:
         return not self.asked() and bool(self._waiting or not self.source.finished())
 
     def _take_up(self) -> None:
-        """What an earlier driver left: trials that ended are told, the others wait."""
+        """What an earlier driver left: trials that ended are told, the others wait, first of all
+        those that were running, as a place may have them still.
+        """
+        ran = 0
         for row in list(self.table):
             known = row.state in ("done", "failed")
             found = {} if known else summary(self.make_trial(row.number, row.values).run)
             if found.get("complete"):  # between its end and its line, or it went on by itself
                 self._put(row.number, state="done", result=result(found), message="")
             elif not row.ended:
-                self._waiting.append(row.number)
                 if row.state == "running":
+                    self._waiting.insert(ran, row.number)
+                    ran += 1
                     self._put(row.number, state="waiting")
+                else:
+                    self._waiting.append(row.number)
                 continue
             row = self.table[row.number]
             self.source.tell(row.number, row.state, row.result or None)
@@ -112,7 +119,8 @@ class Driver:
         while free > 0 and (number := self._next()) is not None:
             row = self.table[number]
             trial = self.make_trial(number, row.values)
-            self._running[number] = _Running(trial, saved_step(trial.run), Tail(trial.run))
+            saved = max(saved_step(trial.run), self._elsewhere.get(number, 0))
+            self._running[number] = _Running(trial, saved, Tail(trial.run))
             self._put(number, state="running", tries=row.tries + 1, run=str(trial.run))
             trials.append(trial)
             free -= 1
@@ -159,7 +167,10 @@ class Driver:
             return "failed", ended.message or f"exit code {code}", {}
         if self.asked() and code == START_AGAIN:
             return "waiting", "", {}
-        gained = code == START_AGAIN and saved_step(run) > running.saved
+        if ended.step is not None:
+            self._elsewhere[number] = ended.step
+        step = saved_step(run) if ended.step is None else ended.step
+        gained = step > running.saved
         lost = 0 if gained else self._lost.get(number, 0) + 1
         self._lost[number] = lost
         message = ended.message or f"exit code {code}"

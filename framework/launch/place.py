@@ -18,6 +18,7 @@ class Ended:
         device: on what it ran.
         seconds: that it took; rows of a pack divide the time of theirs.
         packed: whether it was a row of a program with others.
+        step: the newest checkpoint's, where it does not lie in the trial's directory here.
     """
 
     number: int
@@ -26,6 +27,7 @@ class Ended:
     device: str = ""
     seconds: float = 0.0
     packed: bool = False
+    step: int | None = None
 
 
 class Place(Protocol):

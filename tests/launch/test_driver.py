@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -113,17 +114,42 @@ def test_what_is_lost_again_and_again_fails_in_the_end(tmp_path: Path, code: int
     assert "3 tries in a row (launch.max_tries)" in row.message
 
 
-def test_a_preemption_that_gained_steps_is_not_counted(tmp_path: Path) -> None:
-    def outcome(trial: Trial, before: int) -> int:
-        if trial.number != 1 or before == 6:
-            return 0
-        save(trial.run, 10 * (before + 1))
-        return 75
+@pytest.mark.parametrize("code", [75, -9, 137, None])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_try_that_gained_steps_is_not_counted(
+    tmp_path: Path, code: int | None, elsewhere: bool
+) -> None:
+    place = FakePlace(lambda trial, before: 0 if trial.number != 1 or before == 6 else code)
+    ends = place.wait
 
-    place = FakePlace(outcome)
+    def wait(seconds: float) -> list[Ended]:
+        found = ends(seconds)
+        step = 10 * place.started.count(1)
+        if not elsewhere and any(one.number == 1 for one in found):
+            save(tmp_path / "trials" / "1", step)
+        return [replace(one, step=step) for one in found] if elsewhere else found
+
+    place.wait = wait  # type: ignore[method-assign]
     make(tmp_path, place, max_tries=2).run()
     assert states(tmp_path) == ["done"] * 5
     assert place.started.count(1) == 7
+
+
+def test_steps_elsewhere_that_stay_the_same_are_none_gained(tmp_path: Path) -> None:
+    place = FakePlace(lambda trial, _: 75 if trial.number == 1 else 0)
+    ends = place.wait
+    place.wait = lambda seconds: [replace(one, step=10) for one in ends(seconds)]  # type: ignore[method-assign]
+    make(tmp_path, place, max_tries=3).run()
+    assert (states(tmp_path)[1], place.started.count(1)) == ("failed", 4)
+
+
+def test_what_was_running_under_an_earlier_driver_comes_first(tmp_path: Path) -> None:
+    table = Table(tmp_path / "trials.jsonl")
+    for number, state in enumerate(["waiting", "running", "done", "running", "waiting"]):
+        table.put(Row(number, POINTS[number], state))  # type: ignore[arg-type]
+    place = FakePlace(lambda trial, _: 0)
+    make(tmp_path, place).run()
+    assert place.started == [1, 3, 0, 4]
 
 
 def test_an_exit_code_without_a_result_is_no_success(tmp_path: Path) -> None:
