@@ -40,12 +40,13 @@ def _run() -> int:
         return run(experiment, composed.settings, composed.overrides)
 
     def sweep(multirun: Any) -> int:
+        from framework.launch.again import same_again
         from framework.launch.begin import begin
         from framework.launch.rehearse import rehearse
         from framework.launch.request import Request
 
-        request = Request.of(multirun)
-        return rehearse(request) if request.launch.get("dry_run") else begin(request)
+        request = same_again(Request.of(multirun))
+        return rehearse(request) if request.dry_run else begin(request)
 
     return command(prepare, act, sweep=sweep)
 

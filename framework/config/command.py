@@ -157,6 +157,8 @@ class _Task:
         self.jobs.append(job := _Job.started(own))
         outcome = NOTHING
         try:
+            if self._sweep is not None:
+                _refuse_alone(own)
             composed = _plain(config, own, job)
             prepared = self._prepare(composed)
             outcome = "the run does not go on"
@@ -265,6 +267,17 @@ def _plain(config: DictConfig, own: HydraConf, job: _Job) -> Composed:
         choices={k: str(v) for k, v in own.runtime.choices.items() if "/" not in k},
         sweep_directory=job.directory if job.sweep else None,
     )
+
+
+def _refuse_alone(own: HydraConf) -> None:
+    """Words that only a sweep of this framework's heeds, where there is none."""
+    groups = ("hydra/launcher=", "hydra/sweeper=") if own.mode != RunMode.MULTIRUN else ()
+    words = (word.lstrip("+") for word in (*own.overrides.task, *own.overrides.hydra))
+    lost = [w for w in words if w.startswith((*(f"{name}." for name in APART), *groups))]
+    hint = "add --multirun, or leave it out" if groups else "leave out hydra/sweeper=basic"
+    pairs = [word.partition("=") for word in lost]
+    if pairs:
+        raise InvalidConfig(*(Problem(k, value, "a sweep", hint) for k, _, value in pairs))
 
 
 def _without_sweep(settings: dict[str, Any]) -> dict[str, Any]:

@@ -30,9 +30,7 @@ def begin(request: Request, observer: Observer | None = None) -> int:
     Raises:
         InvalidConfig: what is wrong with it; nothing was started then.
     """
-    if any(word.startswith("run.dir=") for word in request.fixed):
-        hint = "give the sweep a directory: hydra.sweep.dir=…"
-        raise InvalidConfig(Problem("run.dir", "…", "nothing in a sweep", hint))
+    _refuse_what_trials_have(request)
     sweep = Sweep(request.directory)
     new = [path for path in (sweep.path, *sweep.path.parents) if not path.exists()]
     try:
@@ -61,6 +59,7 @@ class _UnderWay:
 
     def finish(self) -> int:
         """Runs it to its end; returns the exit code."""
+        print(f"Sweep     {self.sweep.path}", flush=True)
         with asked_to_stop() as asked:
             found, confirmed = self._drive(asked), False
             rows = list(self.table)
@@ -134,6 +133,24 @@ def _prepared(
     return _UnderWay(
         request, sweep, opened, wanted, driver, table, watching, max_tries, confirmations
     )
+
+
+def _refuse_what_trials_have(request: Request) -> None:
+    """Words in whose place each trial has its own."""
+    fixed = (word.lstrip("+").partition("=") for word in request.fixed)
+    given = {key: value for key, _, value in fixed}
+    given |= {one.key.lstrip("+"): one.written for one in request.space}
+    problems = []
+    if "run.dir" in given:
+        hint = "give the sweep a directory: hydra.sweep.dir=…"
+        problems.append(Problem("run.dir", "…", "nothing in a sweep", hint))
+    final = given.get("evaluation.final", "[validation]")
+    if final != "[validation]":
+        expected = "[validation] in a sweep, by which trials are chosen"
+        hint = "the test split is for the best: sweep.confirm=5, or python -m experiments.evaluate"
+        problems.append(Problem("evaluation.final", final, expected, hint))
+    if problems:
+        raise InvalidConfig(*problems)
 
 
 def _tidy(new: Sequence[Path]) -> None:

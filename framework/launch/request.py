@@ -26,6 +26,7 @@ class Request:
         sweep: `metric`, `direction`, `confirm`.
         settings: of the experiment without the swept keys, plain.
         by_file: one of the words is a config file that makes a sweep by itself.
+        dated: the directory has the moment in its name, as nobody chose one.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Request:
     sweep: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     by_file: bool = False
+    dated: bool = False
 
     @property
     def max_tries(self) -> int:
@@ -97,6 +99,7 @@ class Request:
             sweep=multirun.sweep,
             settings=multirun.settings,
             by_file=multirun.by_file,
+            dated=multirun.dated,
         )
 
 

@@ -173,6 +173,10 @@ def test_mistakes_are_told_before_anything_starts(tmp_path: Path) -> None:
         ("sweep.metric=test/accuracy", "sweep.metric=test/accuracy: expected a metric"),
         ("sweep.direction=up", "sweep.direction=up: expected max, min or auto"),
         ("seed=interval(0,1)", "expected a list or a range; list values, as seed=range(0,2) does"),
+        ("sweep.metric=accuracy,log_loss", "expected one value for the whole sweep; in brackets"),
+        ("launch.max_tries=1,2", "launch.max_tries=1,2: expected one value for the whole sweep"),
+        ("++run.dir=here", "run.dir=…: expected nothing in a sweep"),
+        ("evaluation.final=[test]", "evaluation.final=[test]: expected [validation] in a sweep"),
         ("run.dir=here", "run.dir=…: expected nothing in a sweep"),
         ("launch.slice=v5e", "launch.slice"),
         ("hydra.launcher=slurm", "hydra.launcher=slurm: expected the group hydra/launcher to be"),
@@ -191,6 +195,33 @@ def test_one_mistake_is_one_line(
     assert len(lines) == 2, lines
     assert said in lines[1]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "word", ["launch.workers=2", "sweep.confirm=3", "hydra/launcher=slurm", "hydra/sweeper=optuna"]
+)
+def test_words_of_sweeps_are_nothing_to_a_single_run(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert here(*TINY, word) == 2
+    (_, line) = capsys.readouterr().err.splitlines()
+    assert line == f"  {word}: expected a sweep; add --multirun, or leave it out"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_command_without_a_directory_goes_on_with_what_was_killed(tmp_path: Path) -> None:
+    command = ["--multirun", *TINY, "seed=0,1"]
+    first = launch(*command, cwd=tmp_path)
+    assert first.code == 0, first
+    (sweep_dir,) = (tmp_path / "runs" / "digits").iterdir()
+    (sweep_dir / "sweep.json").unlink()
+    again = launch(*command, cwd=tmp_path)
+    assert again.code == 0, again
+    assert f"Goes on with {sweep_dir}" in again.err
+    assert "2 done" in again.out
+    assert "running" not in again.out
+    assert [sweep_dir] == [*(tmp_path / "runs" / "digits").iterdir()]
 
 
 def test_a_refusal_leaves_a_directory_as_it_was(
