@@ -17,7 +17,7 @@ def main() -> int:
 
 
 def _work() -> Work:
-    from framework.artifact import ArtifactError
+    from framework.artifact import ArtifactError, InvalidInput
     from framework.export.export import export_run
     from framework.export.parity import ExportRefused
     from framework.export.place import PlaceTaken
@@ -26,7 +26,7 @@ def _work() -> Work:
     def work(job: Any, _: Any) -> int:
         try:
             export_run(job, make_console(True))
-        except (ExportRefused, ArtifactError) as error:
+        except (ExportRefused, ArtifactError, InvalidInput) as error:
             print(f"{error}\nNo artifact was made.", file=sys.stderr)
             return REFUSED
         except PlaceTaken as error:

@@ -115,7 +115,7 @@ def continuations(
 
 def _prompts(artifact: Artifact, prompts: Any) -> list[list[int]]:
     """Token ids of each prompt; an empty one begins a document."""
-    if prompts in ("", [""]):
+    if isinstance(prompts, str | list) and prompts in ("", [""]):
         return [[]]
     return token_rows(prompts, artifact.about["language"], artifact.tokenizer)
 

@@ -1,11 +1,13 @@
 """The model card of an artifact: the run's, with what holds for this artifact before it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from framework.artifact import Signature
 
-_BEFORE = "## Model details"
+_TITLE = re.compile(r"^# .*\n", re.MULTILINE)
+_MEASURED = re.compile(r" +- type: (\w+)\n( +)value: .*\n +name: (.*)\n")
 _SHOWN = {
     "accuracy": "accuracy", "log_loss": "log loss",
     "expected_calibration_error": "expected calibration error", "brier_score": "Brier score",
@@ -24,7 +26,7 @@ def artifact_card(text: str, about: Mapping[str, Any], metrics: Mapping[str, Any
         text: of the run's card.
         about: as the manifest says.
         metrics: of the artifact, with intervals under keys of their own.
-        end: the step with which the run ended.
+        end: the step whose weights the run was concluded with.
     """
     rows = "\n".join(f"| {key} | {value} |" for key, value in _rows(about, metrics))
     (first, *_) = about["signature"]["inputs"]
@@ -45,9 +47,19 @@ found = load("PATH").predict({{"{first}": …}})
 What follows describes the run when it ended{other}; its own probabilities are not calibrated.
 
 """
-    if _BEFORE not in text:
-        return f"{text.rstrip()}\n\n{section}"
-    return text.replace(_BEFORE, section + _BEFORE, 1)
+    text = _MEASURED.sub(lambda found: _own(found, metrics), text)
+    title = _TITLE.search(text)
+    end_of_title = title.end() if title else 0
+    return f"{text[:end_of_title]}\n{section}{text[end_of_title:].lstrip()}"
+
+
+def _own(found: re.Match[str], metrics: Mapping[str, Any]) -> str:
+    """An entry of the model index with what was measured of the artifact; none without."""
+    name, indent, shown = found.groups()
+    value = metrics.get(name)
+    if value is None:
+        return ""
+    return f"{indent[2:]}- type: {name}\n{indent}value: {value}\n{indent}name: {shown}\n"
 
 
 def _rows(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

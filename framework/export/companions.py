@@ -16,6 +16,7 @@ from framework.evaluation.reference import FOLDER
 from framework.export.card import artifact_card
 from framework.export.client import as_client
 from framework.export.subject import Subject
+from framework.export.unchanged import summary_step
 from framework.run import SUMMARY
 from framework.train.generate import TOKENIZER
 
@@ -43,7 +44,7 @@ def write_card(folder: Path, subject: Subject, about: Mapping[str, Any]) -> None
     if not (run / CARD).exists():
         write_model_card(run)
     metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-    end = (subject.directory.read_json(SUMMARY) or {}).get("step", subject.trained.step)
+    end = summary_step(subject.directory.read_json(SUMMARY) or {}) or subject.trained.step
     text = artifact_card((run / CARD).read_text(encoding="utf-8"), about, metrics, end)
     (folder / CARD).write_text(text, encoding="utf-8")
 

@@ -1,6 +1,6 @@
 """What an artifact's signature says: names, shapes, types, units, ranges and classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
@@ -10,6 +10,7 @@ from framework.artifact.signature import TEXT
 from framework.data import Data, Schema
 from framework.data.preprocess import Table
 from framework.export.exportable import Exportable
+from framework.export.subject import Compared
 from framework.spec import Field, Labels
 
 _EIGHT_BITS = 128
@@ -17,9 +18,10 @@ _EIGHT_BITS = 128
 
 
 def describe(
-    exported: Exportable, data: Data, schema: Schema, temperature: float | None
-) -> Signature:
-    """The signature of an export of a run on `data`."""
+    exported: Exportable, data: Data, schema: Schema, temperature: float | None,
+    compared: Sequence[Compared] = (),
+) -> Signature:  # fmt: skip
+    """The signature of an export of a run on `data`; it holds for all that is `compared`."""
     outputs = _outputs(exported.outputs, data.spec.labels, temperature)
     if data.spec.labels.kind == "token":
         return _of_text(exported, data, outputs)
@@ -27,7 +29,8 @@ def describe(
     arguments: dict[str, Argument] = {}
     for name, one in exported.inputs.items():
         columns = _columns(name, one, data, schema)
-        inputs |= columns or {name: _plain(name, one, schema)}
+        whole = schema.examples >= len(data.splits["train"])
+        inputs |= columns or {name: _plain(name, one, schema, compared if whole else None)}
         dtype, names = np.dtype(one.dtype).name, tuple(columns) or (name,)
         arguments[name] = Argument(one.shape, dtype, names, stacked=bool(columns))
     return Signature(inputs, outputs, arguments)
@@ -55,8 +58,15 @@ def _columns(
     return columns
 
 
-def _plain(name: str, one: jax.ShapeDtypeStruct, schema: Schema) -> Input:
-    """One array that the model takes as it is."""
+def _plain(
+    name: str, one: jax.ShapeDtypeStruct, schema: Schema, compared: Sequence[Compared] | None
+) -> Input:
+    """One array that the model takes as it is.
+
+    Args:
+        compared: real examples; None where the schema does not know all training data, so that
+            there may be values beyond those that it has seen.
+    """
     column = schema.columns.get("inputs") or schema.columns.get(name)
     dtype = np.dtype(one.dtype)
     limits = None
@@ -64,10 +74,17 @@ def _plain(name: str, one: jax.ShapeDtypeStruct, schema: Schema) -> Input:
         limits = (0.0, float(column.vocabulary - 1))
     elif dtype.kind in "ui" and column is not None and column.high is not None:
         whole = np.iinfo(dtype)
-        own = column.high < _EIGHT_BITS and (column.low or 0) >= 0
-        limits = (0.0, column.high) if own else (float(whole.min), float(whole.max))
+        limits = (float(whole.min), float(whole.max))
+        if name == "image" and compared is not None and (column.low or 0) >= 0:
+            high = max(column.high, *(_highest(part) for part in compared), 0.0)
+            limits = (0.0, high) if high < _EIGHT_BITS else limits
     units = "pixels, not scaled" if name == "image" else "as in the training data"
     return Input(one.shape, dtype.name, units, limits)
+
+
+def _highest(part: Compared) -> float:
+    """The largest value of the inputs, which are one array."""
+    return max(float(np.max(batch["inputs"], initial=0)) for _, batch in part.chunks())
 
 
 def _of_text(exported: Exportable, data: Data, outputs: dict[str, Output]) -> Signature:

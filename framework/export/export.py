@@ -1,5 +1,6 @@
 """An export: a run becomes one directory, whole and compared with the run, or nothing."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,13 @@ from framework.export.described import describe
 from framework.export.exportable import Exportable
 from framework.export.forward import exportable
 from framework.export.gate import pass_gate
-from framework.export.language import about_language, decodes, symbolic_rows, write_decoding
+from framework.export.language import (
+    about_language,
+    decodes,
+    of_any_length,
+    symbolic_rows,
+    write_decoding,
+)
 from framework.export.options import ExportJob
 from framework.export.origin import origin
 from framework.export.others import check_formats, write_formats
@@ -56,7 +63,9 @@ def export_run(job: ExportJob, console: Console) -> Path:
         trained, subject.data, subject.experiment.task, subject.temperature, precision
     )
     whole = quantised(floats, trained.network.axes, kind)
-    signature = describe(whole, subject.data, subject.schema, subject.temperature)
+    signature = describe(
+        whole, subject.data, subject.schema, subject.temperature, subject.compared
+    )  # fmt: skip
     with made_beside(place, options.replace) as folder:
         about: dict[str, Any] = {
             "artifact_format": 1,
@@ -100,11 +109,12 @@ def _programs(
     write_weights(folder / WEIGHTS, whole.weights)
     text = subject.data.spec.labels.kind == "token"
     inputs = symbolic_rows(whole) if text else whole.symbolic_inputs()
-    told = write_program(folder / PROGRAM, whole.function, whole.weight_shapes, inputs)
-    programs = {"predict": {"file": PROGRAM, **told}}
-    if text and decodes(subject.trained):
-        precision = computation(kind, subject.trained.precision)
-        programs |= write_decoding(folder, subject.trained, floats, precision, kind)
+    with of_any_length(subject.directory.path) if text else contextlib.nullcontext():
+        told = write_program(folder / PROGRAM, whole.function, whole.weight_shapes, inputs)
+        programs = {"predict": {"file": PROGRAM, **told}}
+        if text and decodes(subject.trained):
+            precision = computation(kind, subject.trained.precision)
+            programs |= write_decoding(folder, subject.trained, floats, precision, kind)
     return programs
 
 

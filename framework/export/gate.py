@@ -41,7 +41,9 @@ def pass_gate(
             there = opened(artifact.contents)
             difference = compare(_asked(there), subject.compared)
         own = platform == jax.default_backend()
-        bound = bounds.difference if own else options.parity.across_platforms
+        bound = bounds.difference
+        if not own and bound is not None:
+            bound = options.parity.across_platforms
         parity.append(_entry(difference, "stablehlo", kind, platform, bound))
         _tell(parity[-1], say)
         require(difference, bound, f"The program in {kind} on {platform}")
@@ -54,12 +56,15 @@ def pass_gate(
             told["cost"] = _cost(subject, difference, bounds, kind)
             _tell_cost(told["cost"], say)
             _write(folder, there, subject, difference, options)
+        else:
+            _cost(subject, difference, bounds, f"{kind} on {platform}")
     for form, where in artifact.about["formats"].items():
         predict = open_format(form, (folder / where["path"]).parent)
         difference = compare(_given(predict, artifact.signature), subject.compared)
         parity.append(_entry(difference, form, kind, "cpu", bounds.difference))
         _tell(parity[-1], say)
         require(difference, bounds.difference, f"{form} in {kind}")
+        _cost(subject, difference, bounds, f"{kind} as {form}")
     return told
 
 
@@ -103,7 +108,8 @@ def _write(
 
 def _bounds(subject: Subject, options: ExportOptions, kind: str) -> Bounds:
     """Of the coarser of both precisions: that of the run and that of the export."""
-    coarse = kind == "float32" and subject.trained.precision.compute != "float32"
+    run = subject.trained.precision
+    coarse = kind == "float32" and {run.compute, run.output} != {"float32"}
     found: Bounds = getattr(options.parity, "bfloat16" if coarse else kind)
     return found
 

@@ -3,17 +3,20 @@
 The cache of keys and values is an argument and a result of both: who serves them keeps it.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.errors
 import jax.export
 import jax.numpy as jnp
 import numpy as np
 
 from framework.artifact.artifact import DECODE, PREFILL
+from framework.config import InvalidConfig, Problem
 from framework.data import tokenizer_from_json
 from framework.export.exportable import Arrays, Exportable
 from framework.export.forward import OTHERS, PARAMS, part
@@ -32,6 +35,21 @@ def symbolic_rows(exported: Exportable) -> dict[str, jax.ShapeDtypeStruct]:
         name: jax.ShapeDtypeStruct((batch, length), one.dtype)
         for name, one in exported.inputs.items()
     }
+
+
+@contextlib.contextmanager
+def of_any_length(run: Path) -> Iterator[None]:
+    """While inside, programs are traced for texts of any length.
+
+    Raises:
+        InvalidConfig: the model's program depends on the length, as the places of experts do.
+    """
+    try:
+        yield
+    except jax.errors.ConcretizationTypeError as error:
+        expected = "a model whose program holds for texts of any length"
+        hint = "the places of experts follow from it; let this one write by experiments.generate"
+        raise InvalidConfig(Problem("run", run, expected, hint)) from error
 
 
 def decodes(trained: Trained) -> bool:

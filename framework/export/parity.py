@@ -71,11 +71,12 @@ def compare(said: Callable[[Any], Arrays], compared: tuple[Compared, ...]) -> Di
 
 
 def require(difference: Difference, bound: float | None, what: str) -> None:
-    """Raises ExportRefused where `what` differs by more than the bound."""
-    if bound is None or difference.largest <= bound:
+    """Raises ExportRefused where `what` differs by more than the bound, or is not finite."""
+    if difference.largest <= (np.finfo(np.float64).max if bound is None else bound):
         return
+    allowed = "only finite numbers are" if bound is None else f"{bound:g} is"
     raise ExportRefused(
-        f"{what} differs from the run by {difference.largest:.3g}, where {bound:g} is allowed: "
+        f"{what} differs from the run by {difference.largest:.3g}, where {allowed} allowed: "
         f"{difference.output} of example {difference.index} of {difference.split} is "
         f"{difference.export:.6g}, the run's {difference.run:.6g}"
     )

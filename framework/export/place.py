@@ -16,7 +16,7 @@ from framework.export.options import ExportJob
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 # By machine and process: several may share a disk, and their containers number processes alike.
 _HOST = re.sub(r"\W", "-", socket.gethostname())
-_LEFT = re.compile(rf"\..+\.{_HOST}\.(\d+)\.(partial|old)")
+_LEFT = rf"\.{_HOST}\.(\d+)\.(partial|old)"
 
 
 class PlaceTaken(Exception):  # noqa: N818
@@ -84,9 +84,11 @@ def made_beside(place: Path, replace: bool) -> Iterator[Path]:
         raise PlaceTaken(place)
     folder = _beside(place, "partial")
     folder.mkdir()
+    made = folder / place.name  # a signature has the name of what is signed
+    made.mkdir()
     try:
-        yield folder
-        _put(folder, place, replace)
+        yield made
+        _put(made, place, replace)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -129,7 +131,7 @@ def _tidy(place: Path) -> None:
     One that was killed between the two moves has left the former artifact as `old`: it goes back.
     """
     for left in place.parent.glob(f".{place.name}.*"):
-        named = _LEFT.fullmatch(left.name)
+        named = re.fullmatch(re.escape(f".{place.name}") + _LEFT, left.name)
         if named is None or _alive(int(named[1])):
             continue
         if named[2] == "old" and not place.exists():

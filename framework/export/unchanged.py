@@ -1,5 +1,8 @@
 """That a run's data and code are still what it was trained with, before anything is made of it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from framework.config import InvalidConfig, Problem
@@ -12,6 +15,12 @@ NEAR = {"float32": 1e-3}
 """How far numbers that are recomputed may be, on another machine too; of 16 bits, a twentieth."""
 _COARSE = 0.05
 _COMPARED = ("probabilities", "predictions", "log_likelihood")
+
+
+def summary_step(summary: Mapping[str, Any]) -> int | None:
+    """Of the weights that a run was concluded with; its last or its best."""
+    words = str(summary.get("weights", "")).split()  # step 10 (best)
+    return int(words[1]) if words[1:] and words[1].isdecimal() else None
 
 
 def require_same_data(directory: RunDirectory, data: Data) -> None:
@@ -33,7 +42,7 @@ def require_as_recorded(directory: RunDirectory, trained: Trained, found: Evalua
     """
     file = directory.evaluation(found.split) / "predictions.npz"
     summary = directory.read_json(SUMMARY) or {}
-    if summary.get("weights") != f"step {trained.step}" or not file.exists():
+    if summary_step(summary) != trained.step or not file.exists():
         return
     with np.load(file) as arrays:
         order = np.argsort(arrays["index"], kind="stable")

@@ -99,7 +99,7 @@ def test_what_is_no_artifact_is_never_replaced(place, replace, put):
 
 def left_by(place, process, kind):
     host = re.sub(r"\W", "-", socket.gethostname())
-    return place.with_name(f".made.{host}.{process}.{kind}")
+    return place.with_name(f".{place.name}.{host}.{process}.{kind}")
 
 
 def between(monkeypatch, act):
@@ -107,7 +107,7 @@ def between(monkeypatch, act):
     rename = Path.rename
 
     def renamed(self, target):
-        if self.suffix == ".partial":
+        if self.parent.suffix == ".partial":
             act()
         return rename(self, target)
 
@@ -138,6 +138,13 @@ def test_what_killed_exports_left_is_tidied_and_a_former_artifact_goes_back(plac
     assert only(place, "former")
     export(place, replace=True)
     assert only(place, "ours")
+
+
+def test_what_belongs_to_a_place_of_a_longer_name_is_left_alone(place):
+    theirs = left_by(place.with_name("made.v2"), NOBODY, "old")
+    make(theirs, "theirs")
+    export(place, False)
+    assert sorted(place.parent.iterdir()) == [theirs, place]
 
 
 def test_what_another_machine_writes_is_left_alone(place):

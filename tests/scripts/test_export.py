@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import framework.export.language
 from framework.artifact import Sampling, generate, inspect, load
@@ -133,6 +134,27 @@ def test_a_bound_that_is_passed_fails_the_export_and_leaves_nothing(export, tmp_
                    "export.parity.bfloat16.calibration_increase=0")  # fmt: skip
     assert ended.code == 1, ended
     assert "the farthest is example" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_a_coarse_precision_in_another_format_is_held_against_the_run_too(
+    export, tmp_path, monkeypatch, value
+):
+    for package in ("jax2onnx", "qwix"):
+        pytest.importorskip(package, reason="the extra `onnx` or `quantize` is not installed")
+    from framework.export import gate
+
+    right = gate.open_format
+
+    def wrong(form, path):
+        predict = right(form, path)
+        return lambda given: {n: np.full_like(a, value) for n, a in predict(given).items()}
+
+    monkeypatch.setattr(gate, "open_format", wrong)
+    ended = export("export.precision=int8", "export.formats=[onnx]")
+    assert ended.code == 1, ended
+    assert "int8 as onnx" in ended.err or "onnx in int8" in ended.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -434,6 +456,35 @@ def test_a_model_that_says_otherwise_than_its_run_recorded_is_refused(run, tmp_p
     assert not (copied / "artifact").exists()
 
 
+def test_a_run_that_reports_its_best_weights_is_held_against_them(run, tmp_path, capsys):
+    copied = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("artifact*"))
+    summary = json.loads((copied / "summary.json").read_text())
+    (copied / "summary.json").write_text(json.dumps({**summary, "weights": "step 40 (best)"}))
+    assert here(f"run={copied}", module=MODULE) == 0
+    assert "instead of" not in (copied / "artifact" / "model_card.md").read_text()
+    shutil.rmtree(copied / "artifact")
+    file = copied / "evaluation" / "test" / "predictions.npz"
+    with np.load(file) as arrays:
+        changed = {**arrays, "probabilities": np.roll(arrays["probabilities"], 1, axis=1)}
+    np.savez(file, **changed)
+    capsys.readouterr()
+    assert here(f"run={copied}", module=MODULE) == 2
+    assert "a model that says what it said when the run ended" in capsys.readouterr().err
+
+
+def test_a_mixture_of_experts_that_writes_is_refused_in_a_line(tmp_path, capsys):
+    run = tmp_path / "run"
+    short = ["trainer.steps=10", "evaluation.every=10", "model.layers=1", "model.experts=2"]
+    words = [*language_words(tmp_path, run, 48), *short, "evaluation.analysis.depth=none"]
+    assert here(*words) == 0
+    capsys.readouterr()
+    assert here(f"run={run}", module=MODULE) == 2
+    said = capsys.readouterr().err
+    assert "expected a model whose program holds for texts of any length" in said
+    assert "Traceback" not in said
+    assert not (run / "artifact").exists()
+
+
 def test_data_that_have_changed_are_refused_and_moved_ones_are_found(tmp_path, capsys):
     pages = tmp_path / "pages"
     pages.mkdir()
@@ -469,6 +520,12 @@ def test_the_card_says_what_holds_for_the_artifact(run, artifact, tmp_path):
     loaded = load(artifact, warm=False)
     assert card.index("## This artifact") < card.index("## Model details")
     assert f"log loss {loaded.metrics()['log_loss']:.4g}" in card
+    before_prose = card.index("On 360 test examples it is right")
+    assert card.index("What follows describes the run") < before_prose
+    index = yaml.safe_load(card.split("---")[1])["model-index"][0]["results"][0]["metrics"]
+    measured = {one["type"]: one["value"] for one in index}
+    assert measured["log_loss"] == loaded.metrics()["log_loss"]
+    assert set(measured) <= set(loaded.metrics())
     assert repr(loaded).count("\n") == 0
     place = tmp_path / "early"
     words = [f"run={run}", "step=20", "export.precision=bfloat16", f"export.dir={place}"]
