@@ -31,11 +31,11 @@ def same_again(request: Request) -> Request:
 def _goes_on(folder: Path, request: Request) -> bool:
     sweep = Sweep(folder)
     try:
+        if not _left(folder, request):  # first, as most have come to their end
+            return False
         before, after = sweep.record(), record_of(request)
         same = before is not None and not (differences(before, after) + differences(after, before))
         if not same or before is None or before["launcher"]["name"] != request.launcher:
-            return False
-        if not _left(folder, request):
             return False
         with sweep.held():  # not by a driver at work
             return True
