@@ -36,6 +36,7 @@ class _Running:
         asked: whether its machines were asked for, in this try's or an earlier driver's time.
         step: the newest checkpoint when they were.
         without: how often in a row they were taken away without a step gained.
+        active: whether they were there when last seen, and not taken away.
     """
 
     trial: Trial
@@ -43,6 +44,7 @@ class _Running:
     asked: bool = False
     step: int = 0
     without: int = 0
+    active: bool = False
     since: float = field(default_factory=time.monotonic)
 
 
@@ -128,12 +130,14 @@ class QueuedMachines:
 
     def _present(self, each: _Running, queued: Queued) -> list[Ended]:
         if queued.state == cloud.TAKEN:
+            each.active = False
             self._delete(each)  # and asked for again once they are gone
         elif queued.state == cloud.FAILED:
             self._delete(each)
             said = queued.said or "no machines were to be had"
             return [self._ended(each, AGAIN if self._stopping else None, said)]
         elif queued.state == cloud.ACTIVE:
+            each.active = True
             self.storage.follow(each.which.folder, each.trial.run)
         elif self._stopping and queued.state in cloud.COMING:
             self._delete(each)
@@ -165,6 +169,10 @@ class QueuedMachines:
         if self._stopping:
             return [self._ended(each, AGAIN, "given back")]
         step = self.storage.step(folder)
+        if each.active:
+            bucket = self.order.options.storage
+            said = f"its machines gave themselves back without a word: can they mount {bucket}?"
+            return [self._ended(each, None, said)]
         if each.asked:
             each.without = 0 if step > each.step else each.without + 1
             if each.without >= self.order.options.max_asks:

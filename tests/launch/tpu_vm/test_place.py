@@ -150,6 +150,21 @@ def test_a_request_that_fails_says_why_and_is_deleted(
     assert gcloud.requests() == {}
 
 
+def test_machines_that_gave_themselves_back_without_a_word_end_the_try(
+    gcloud: Gcloud, tmp_path: Path, bucket: Path
+) -> None:
+    there = place(tmp_path, bucket)
+    there.start([trial(tmp_path)])
+    look(there)
+    gcloud.move(NAME, "ACTIVE")
+    assert look(there) == []
+    gcloud.folder.joinpath(f"{NAME}.request").unlink()
+    (ended,) = look(there)
+    assert ended.code is None, "tried again, as often as launch.max_tries"
+    assert "can they mount gs://bucket/runs?" in ended.message
+    assert len(gcloud.calls("create")) == 1
+
+
 def test_a_mistake_ends_the_trial_and_a_fault_of_the_world_is_tried_again(
     gcloud: Gcloud, tmp_path: Path, bucket: Path
 ) -> None:
