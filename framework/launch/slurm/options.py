@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from framework.config import InvalidConfig, NonNegativeInt, PositiveFloat, PositiveInt, Problem
 
 KEY = "launch"
+_DOUBTFUL = 3600  # from here on a number may be an h:mm:ss that YAML has read as seconds
 
 
 @dataclass(frozen=True)
@@ -13,8 +14,8 @@ class SlurmOptions:
 
     Attributes:
         partition, account, qos: as `sbatch` takes them; null leaves them to the cluster.
-        time: of a job, as `sbatch --time` takes it (`30`, `4:00:00`, `2-12`). A job that runs out
-            of it is warned, saves, and is queued again: it bounds a job, not a trial.
+        time: of a job, as `sbatch --time` takes it (`30` minutes, `4:00:00`, `2-12`). A job that
+            runs out of it is warned, saves, and is queued again: it bounds a job, not a trial.
         gpus: on each node.
         cpus: of each task.
         memory: on each node, as `64G`.
@@ -33,7 +34,7 @@ class SlurmOptions:
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
-    time: str | None = None
+    time: NonNegativeInt | str | None = None
     gpus: NonNegativeInt = 0
     cpus: PositiveInt | None = None
     memory: str | None = None
@@ -51,8 +52,10 @@ class SlurmOptions:
         problems = [
             Problem(name, value, "one line of text", "it becomes a line of the script")
             for name in ("partition", "account", "qos", "time", "memory")
-            if (value := getattr(self, name)) is not None and not _is_a_line(value)
+            if isinstance(value := getattr(self, name), str) and not _is_a_line(value)
         ]
+        if isinstance(self.time, int) and self.time >= _DOUBTFUL:
+            problems.append(_doubtful(self.time))
         problems += [
             Problem("sbatch", word, "one option in one word, as --constraint=a100")
             for word in self.sbatch
@@ -68,3 +71,12 @@ class SlurmOptions:
 
 def _is_a_line(text: str) -> bool:
     return bool(text) and text.isprintable()
+
+
+def _doubtful(time: int) -> Problem:
+    """Of a number that is so many minutes, or an h:mm:ss without quotes in a file."""
+    as_seconds = f"{time // 3600}:{time // 60 % 60:02}:{time % 60:02}"
+    as_minutes = f"{time // 1440}-{time // 60 % 24:02}:{time % 60:02}"
+    expected = f"minutes below {_DOUBTFUL}, or a text as sbatch takes it"
+    hint = f'a file needs quotes, time: "{as_seconds}"; so many minutes are {as_minutes}'
+    return Problem("time", time, expected, hint)

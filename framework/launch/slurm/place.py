@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from framework.config import InvalidConfig
 from framework.launch.place import Ended
 from framework.launch.slurm import cluster, record
 from framework.launch.slurm.options import SlurmOptions
@@ -15,7 +16,7 @@ from framework.launch.slurm.waiting import GONE, Waiting
 from framework.launch.trial import Trial
 
 JOB, SCRIPT = "job.id", "job.sh"
-START_AGAIN = 75
+START_AGAIN, MISTAKE = 75, 2
 CANCELLED = 130  # by a person: not to be started again
 
 
@@ -47,6 +48,7 @@ class SlurmJobs:
     _running: dict[int, _Running] = field(default_factory=dict)
     _backlog: list[Trial] = field(default_factory=list)
     _ended: list[Ended] = field(default_factory=list)
+    _begun: bool = False
     _waiting: Waiting = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,7 +64,7 @@ class SlurmJobs:
         """Queues trials, but for those that a job of an earlier driver still runs.
 
         Raises:
-            InvalidConfig: the cluster refuses what is asked for.
+            InvalidConfig: the cluster refuses the first that is asked for; later ones fail.
         """
         self._backlog += trials
         with self._waiting.patient():  # in the backlog until the controller takes them
@@ -88,13 +90,22 @@ class SlurmJobs:
         there = {job.name: job.id for job in self._jobs() if job.alive}
         while self._backlog:
             trial = self._backlog[0]
-            folder = trial.run / RECORD
-            taken_over = there.get(job_name(trial))
-            over = record.left(folder)  # of an earlier driver, which did not hear of it
-            job = taken_over or (over.job if over else None) or self._queue(trial, folder)
-            (folder / JOB).write_text(job)
-            self._running[trial.number] = _Running(trial, job)
+            try:
+                self._start(trial, there.get(job_name(trial)))
+            except InvalidConfig as error:
+                if not self._begun:
+                    raise
+                said = "; ".join(str(error).splitlines())
+                self._ended.append(Ended(trial.number, MISTAKE, said, "Slurm"))
+            self._begun = True
             del self._backlog[0]
+
+    def _start(self, trial: Trial, taken_over: str | None) -> None:
+        folder = trial.run / RECORD
+        over = record.left(folder)  # of an earlier driver, which did not hear of it
+        job = taken_over or (over.job if over else None) or self._queue(trial, folder)
+        (folder / JOB).write_text(job)
+        self._running[trial.number] = _Running(trial, job)
 
     def _queue(self, trial: Trial, folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """A place that is an array of jobs, each of which pulls one trial after another from a folder."""
 
-import contextlib
 import json
 import re
 import sys
@@ -8,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from framework.config import InvalidConfig
 from framework.launch.place import Ended
 from framework.launch.slurm import cluster
 from framework.launch.slurm.claims import ENDED, TAKEN, WAITING, WORKERS
 from framework.launch.slurm.options import SlurmOptions
-from framework.launch.slurm.place import START_AGAIN, sweep_name
+from framework.launch.slurm.place import MISTAKE, START_AGAIN, sweep_name
 from framework.launch.slurm.script import ARRAY_INDEX, Work, script
 from framework.launch.slurm.waiting import GONE, Waiting
 from framework.launch.trial import Trial
@@ -34,6 +34,8 @@ class SlurmWorkers:
     max_tries: int = 3
     _running: dict[str, Trial] = field(default_factory=dict)  # by the names of their files
     _gone: dict[int, int] = field(default_factory=dict)
+    _begun: bool = False
+    _refused: str = ""  # what the cluster said to more workers
     _waiting: Waiting = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +54,8 @@ class SlurmWorkers:
         """Trials wait for a worker, but for those that one has already.
 
         Raises:
-            InvalidConfig: the cluster refuses what is asked for.
+            InvalidConfig: the cluster refuses the first workers; later, where none is left, the
+                trials that wait for one fail.
         """
         for trial in trials:
             name = _file(trial)
@@ -85,6 +88,7 @@ class SlurmWorkers:
         """Asks the controller which workers live; more of them where trials wait."""
         alive = [job for job in self._jobs() if job.alive]
         workers = {index for job in alive for index in job.indices}
+        self._begun = self._begun or bool(workers)
         for worker in range(self.count):
             self._gone[worker] = 0 if worker in workers else self._gone.get(worker, 0) + 1
         if self._waiting.stopping:
@@ -115,9 +119,21 @@ class SlurmWorkers:
         )  # fmt: skip
         file = self.folder / "workers.sh"
         file.write_text(script(options, work, self.max_tries))
-        cluster.submit(file)
+        try:
+            cluster.submit(file)
+        except InvalidConfig as error:
+            if not self._begun:
+                raise
+            self._refuse("; ".join(str(error).splitlines()))
+            return
+        self._begun, self._refused = True, ""
         for worker in workers:
             self._gone[worker] = 0
+
+    def _refuse(self, said: str) -> None:
+        if said != self._refused and not self._none_left():
+            self._waiting.say(f"{said}; the workers that are there go on.")
+        self._refused = said
 
     def _over(self) -> list[Ended]:
         ended = []
@@ -135,13 +151,25 @@ class SlurmWorkers:
         if self._waiting.stopping:
             code, message = START_AGAIN, ""
             lost += (self.folder / WAITING).glob("*.json")
+        elif self._refused and self._none_left():
+            for path in sorted((self.folder / WAITING).glob("*.json")):
+                ended += self._withdrawn(path, MISTAKE, self._refused)
         for path in lost:
-            with contextlib.suppress(FileNotFoundError):  # a worker has it by now
-                path.unlink()
-                trial = self._running.pop(path.name, None)
-                if trial is not None:
-                    ended.append(Ended(trial.number, code, message, "Slurm"))
+            ended += self._withdrawn(path, code, message)
         return ended
+
+    def _withdrawn(self, path: Path, code: int | None, message: str) -> list[Ended]:
+        """A trial that no worker will bring to its end."""
+        try:
+            path.unlink()
+        except FileNotFoundError:  # a worker has it by now
+            return []
+        trial = self._running.pop(path.name, None)
+        return [] if trial is None else [Ended(trial.number, code, message, "Slurm")]
+
+    def _none_left(self) -> bool:
+        """Whether the controller knows of no worker that lives."""
+        return all(self._gone.values())
 
     def _lost(self) -> list[int]:
         return [worker for worker, times in self._gone.items() if times >= GONE]

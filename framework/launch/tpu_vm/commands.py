@@ -40,5 +40,13 @@ def delete(order: Order, name: str) -> tuple[str, ...]:
     return (*_WHAT, "delete", name, *_where(order), "--force", "--async", "--quiet")
 
 
+def log(order: Order, name: str) -> tuple[str, ...]:
+    """Shows what the startup script of the first host says; TPU machines show no serial port."""
+    node = name if order.slices == 1 else f"{name}-0"
+    shown = "sudo journalctl --unit=google-startup-scripts"
+    where = (*_where(order), "--worker=0")
+    return ("gcloud", "compute", "tpus", "tpu-vm", "ssh", node, *where, f"--command={shown}")
+
+
 def _where(order: Order) -> tuple[str, ...]:
     return (f"--project={order.options.project}", f"--zone={order.options.zone}")

@@ -6,6 +6,7 @@ checkpoint in the storage.
 """
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,13 @@ from framework.launch.storage import Storage, StorageError
 from framework.launch.tpu_vm import cloud, commands
 from framework.launch.tpu_vm.cloud import NotNow, Queued, Refused
 from framework.launch.tpu_vm.order import Order
-from framework.launch.tpu_vm.startup import EXIT, LOG, STOP, startup
+from framework.launch.tpu_vm.startup import EXIT, LOG, STARTED, STOP, startup
 from framework.launch.trial import Trial
 from framework.run import write_text
 
 AGAIN, MISTAKE = 75, 2
 OVER = (0, 1, 2)  # codes after which a trial is not started again on its machines
+QUIET = 900.0  # seconds that machines may be there before their trial starts; a line tells then
 _SOON = 2.0  # seconds between questions while all is being stopped
 
 
@@ -36,6 +38,9 @@ class _Running:
         asked: whether its machines were asked for, in this try's or an earlier driver's time.
         step: the newest checkpoint when they were.
         without: how often in a row they were taken away without a step gained.
+        since: when they became active; None where they are not, or were taken away.
+        held: seconds that earlier ones were.
+        checked: whether these machines are known to have started the trial, or told of.
     """
 
     trial: Trial
@@ -43,7 +48,18 @@ class _Running:
     asked: bool = False
     step: int = 0
     without: int = 0
-    since: float = field(default_factory=time.monotonic)
+    since: float | None = None
+    held: float = 0.0
+    checked: bool = False
+
+    @property
+    def here(self) -> float:
+        """Seconds that its machines are active."""
+        return 0.0 if self.since is None else time.monotonic() - self.since
+
+    def lose(self) -> None:
+        """Its machines were taken away."""
+        self.held, self.since, self.checked = self.held + self.here, None, False
 
 
 @dataclass
@@ -128,13 +144,17 @@ class QueuedMachines:
 
     def _present(self, each: _Running, queued: Queued) -> list[Ended]:
         if queued.state == cloud.TAKEN:
+            each.lose()
             self._delete(each)  # and asked for again once they are gone
         elif queued.state == cloud.FAILED:
+            step = self.storage.step(each.which.folder)
             self._delete(each)
             said = queued.said or "no machines were to be had"
-            return [self._ended(each, AGAIN if self._stopping else None, said)]
+            return [self._ended(each, AGAIN if self._stopping else None, said, step)]
         elif queued.state == cloud.ACTIVE:
+            each.since = time.monotonic() if each.since is None else each.since
             self.storage.follow(each.which.folder, each.trial.run)
+            self._tell_quiet(each)
         elif self._stopping and queued.state in cloud.COMING:
             self._delete(each)
         return []
@@ -154,10 +174,11 @@ class QueuedMachines:
         folder = each.which.folder
         self.storage.collect(folder, each.trial.run)
         log = self.storage.read(f"{folder}/{LOG}") or ""
+        step = None if code in OVER else self.storage.step(folder)  # before anything is removed
         self._delete(each)
         self.storage.remove(f"{folder}/{EXIT}")
         message = last_words(log) if code else ""
-        return Ended(each.trial.number, code, message, self._device, seconds)
+        return Ended(each.trial.number, code, message, self._device, seconds, step=step)
 
     def _absent(self, each: _Running) -> list[Ended]:
         """Asks for machines: for the first time, or again."""
@@ -165,14 +186,18 @@ class QueuedMachines:
         if self._stopping:
             return [self._ended(each, AGAIN, "given back")]
         step = self.storage.step(folder)
+        if each.since is not None:
+            bucket = self.order.options.storage
+            said = f"its machines gave themselves back without a word: can they mount {bucket}?"
+            return [self._ended(each, None, said, step)]
         if each.asked:
             each.without = 0 if step > each.step else each.without + 1
             if each.without >= self.order.options.max_asks:
                 said = f"its machines were taken away {each.without} times without a step gained"
-                return [self._ended(each, None, f"{said} (launch.max_asks)")]
+                return [self._ended(each, None, f"{said} (launch.max_asks)", step)]
         each.step = step
         self.storage.admit(folder, each.trial.run)
-        for name in (STOP, EXIT):
+        for name in (STOP, EXIT, STARTED):
             self.storage.remove(f"{folder}/{name}")
         try:
             cloud.run(commands.create(self.order, *self.written(each.trial)))
@@ -199,9 +224,11 @@ class QueuedMachines:
     def _delete(self, each: _Running) -> None:
         cloud.run(commands.delete(self.order, each.which.name(self.order.sweep)))
 
-    def _ended(self, each: _Running, code: int | None, message: str) -> Ended:
-        seconds = time.monotonic() - each.since
-        return Ended(each.trial.number, code, message, self._device, seconds)
+    def _ended(
+        self, each: _Running, code: int | None, message: str, step: int | None = None
+    ) -> Ended:
+        seconds = each.held + each.here
+        return Ended(each.trial.number, code, message, self._device, seconds, step=step)
 
     @property
     def _device(self) -> str:
@@ -215,6 +242,16 @@ class QueuedMachines:
         if state != self._said.get(name, ""):
             self.say(f"{name}: {state or 'gone'}")
         self._said[name] = state
+
+    def _tell_quiet(self, each: _Running) -> None:
+        """A line, once, where machines have not started their trial for long."""
+        if each.checked or each.here < QUIET:
+            return
+        name = each.which.name(self.order.sweep)
+        if self.storage.read(f"{each.which.folder}/{STARTED}") is None:
+            look = shlex.join(commands.log(self.order, name))
+            self.say(f"{name}: no sign of its trial after {QUIET / 60:.0f} minutes; see: {look}")
+        each.checked = True
 
     def _trying(self, act: Callable[[], object]) -> None:
         """What cannot be done now is done at the next look."""

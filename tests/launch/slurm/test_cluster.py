@@ -94,6 +94,57 @@ def test_what_is_refused_is_a_mistake(commands: Commands, tmp_path: Path) -> Non
         place(tmp_path).start([trial(tmp_path)])
 
 
+POLICY = "Batch job submission failed: Invalid account or account/partition combination"
+
+
+def test_what_is_refused_while_others_run_fails_by_itself(
+    commands: Commands, tmp_path: Path
+) -> None:
+    there, one = place(tmp_path), trial(tmp_path)
+    there.start([one])
+    commands.does("scontrol", f"echo 'JobId=7 JobName={job_name(one)} JobState=RUNNING'")
+    commands.fails("sbatch", "Batch job submission failed: Socket timed out on send/recv operation")
+    there.start([trial(tmp_path, 1), trial(tmp_path, 2)])
+    assert there.wait(0.02) == []
+    commands.fails("sbatch", POLICY)
+    ended = [each for _ in range(5) for each in there.wait(0.02)]
+    assert [(each.number, each.code) for each in ended] == [(1, 2), (2, 2)]
+    assert POLICY in ended[0].message
+    assert there.free() == 99, "the first one runs"
+
+
+def workers(tmp_path: Path) -> SlurmWorkers:
+    options = SlurmOptions(poll_seconds=0.01, workers=2)
+    return SlurmWorkers(options, tmp_path / "sweep" / "slurm", tmp_path)
+
+
+def test_workers_that_are_refused_are_a_mistake(commands: Commands, tmp_path: Path) -> None:
+    commands.fails("sbatch", POLICY)
+    with pytest.raises(InvalidConfig, match="Invalid account"):
+        workers(tmp_path).start([trial(tmp_path)])
+
+
+def test_where_more_workers_are_refused_those_that_are_there_go_on(
+    commands: Commands, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    there = workers(tmp_path)
+    there.start([trial(tmp_path)])
+    alive = f"JobId=7 ArrayTaskId=0 JobName={there._name} JobState=RUNNING"
+    commands.does("scontrol", f"echo '{alive}'")
+    commands.fails("sbatch", POLICY)
+    there.start([trial(tmp_path, 1)])
+    assert [each for _ in range(5) for each in there.wait(0.02)] == []
+    (line,) = capfd.readouterr().err.splitlines()
+    assert POLICY in line
+    commands.does("scontrol", "true")  # it has given its machine back, or is lost
+    ended = [each for _ in range(5) for each in there.wait(0.02)]
+    assert [(each.number, each.code) for each in ended] == [(0, 2), (1, 2)]
+    assert POLICY in ended[0].message
+    commands.does("sbatch", "echo 8")
+    there.start([trial(tmp_path, 2)])
+    assert there.wait(0.0) == []
+
+
 def request(tmp_path: Path, **launch: object) -> Request:
     return Request("digits", tmp_path, (), (), launcher="slurm", launch=launch)
 

@@ -7,10 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.config import InvalidConfig
+from framework.config.build import require
 from framework.launch.slurm import SlurmOptions
 from framework.launch.slurm.cluster import _parsed
 from framework.launch.slurm.record import last_words, left, said, starts
@@ -42,6 +44,33 @@ def test_of_an_array_each_job_has_its_own_folder() -> None:
     assert "#SBATCH --output=/f/workers/%a/output.log" in text
     assert "folder='/f/workers/'\"$SLURM_ARRAY_TASK_ID\"" in text
     assert "pull /f ''\"$SLURM_ARRAY_TASK_ID\"'' &" in text
+
+
+def timed(time: object) -> SlurmOptions:
+    """As from the command line or a file."""
+    target = f"{SlurmOptions.__module__}.{SlurmOptions.__qualname__}"
+    options: SlurmOptions = require({"_target_": target, "time": time}, "launch")
+    return options
+
+
+@pytest.mark.parametrize("time", [30, 1440, "4:00:00", "2-12"])
+def test_a_number_is_minutes_as_to_sbatch(time: object) -> None:
+    assert f"#SBATCH --time={time}\n" in script(timed(time), work(Path("/f")), 3)
+
+
+def test_a_time_that_yaml_has_made_a_number_of_is_refused_with_what_to_write() -> None:
+    without_quotes = yaml.safe_load("time: 4:00:00")["time"]
+    with pytest.raises(
+        InvalidConfig, match=r"^launch\.time=14400: expected minutes below 3600"
+    ) as e:
+        timed(without_quotes)
+    assert str(e.value).endswith('time: "4:00:00"; so many minutes are 10-00:00')
+
+
+@pytest.mark.parametrize("time", [-1, 1.5, True])
+def test_what_is_no_time_is_a_mistake(time: object) -> None:
+    with pytest.raises(InvalidConfig, match="time"):
+        timed(time)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,10 @@ def test_several_slices_are_one_request() -> None:
     assert not any(word.startswith("--node-id") for word in words)
 
 
+def test_the_log_of_several_slices_is_that_of_the_first() -> None:
+    assert "s-t0007-0" in commands.log(order_of("v5p:2x2x4", 3), "s-t0007")
+
+
 @pytest.mark.parametrize(
     ("slice", "type", "hosts"),
     [("v4:2x2x1", "v4-8", 1), ("v4:4x4x4", "v4-128", 16), ("v5e:1x1", "v5litepod-1", 1),

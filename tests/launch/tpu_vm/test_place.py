@@ -7,8 +7,9 @@ import fsspec
 import pytest
 
 from framework.launch.place import Ended
-from framework.launch.storage import Storage
+from framework.launch.storage import Storage, StorageError
 from framework.launch.tpu_vm import QueuedMachines
+from framework.launch.tpu_vm.place import QUIET
 from framework.launch.trial import Trial
 from tests.launch.tpu_vm.conftest import Gcloud, order_of
 
@@ -31,6 +32,19 @@ def place(tmp_path: Path, bucket: Path, **options: object) -> QueuedMachines:
 def trial(tmp_path: Path, number: int = 0) -> Trial:
     run = tmp_path / "sweep" / "trials" / str(number)
     return Trial(number, {}, ("seed=1", f"run.dir={run}"), run)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("framework.launch.tpu_vm.place.time.monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
 
 
 def look(there: QueuedMachines) -> list[Ended]:
@@ -150,6 +164,21 @@ def test_a_request_that_fails_says_why_and_is_deleted(
     assert gcloud.requests() == {}
 
 
+def test_machines_that_gave_themselves_back_without_a_word_end_the_try(
+    gcloud: Gcloud, tmp_path: Path, bucket: Path
+) -> None:
+    there = place(tmp_path, bucket)
+    there.start([trial(tmp_path)])
+    look(there)
+    gcloud.move(NAME, "ACTIVE")
+    assert look(there) == []
+    gcloud.folder.joinpath(f"{NAME}.request").unlink()
+    (ended,) = look(there)
+    assert ended.code is None, "tried again, as often as launch.max_tries"
+    assert "can they mount gs://bucket/runs?" in ended.message
+    assert len(gcloud.calls("create")) == 1
+
+
 def test_a_mistake_ends_the_trial_and_a_fault_of_the_world_is_tried_again(
     gcloud: Gcloud, tmp_path: Path, bucket: Path
 ) -> None:
@@ -217,3 +246,77 @@ def test_at_once_takes_the_machines(gcloud: Gcloud, tmp_path: Path, bucket: Path
     there.stop(at_once=True)
     assert gcloud.requests() == {}
     assert [each.code for each in look(there)] == [75]
+
+
+def test_machines_that_do_not_start_their_trial_are_told_of_once(
+    gcloud: Gcloud, tmp_path: Path, bucket: Path, clock: Clock
+) -> None:
+    said: list[str] = []
+    there = place(tmp_path, bucket)
+    there.say = said.append
+    there.start([trial(tmp_path, 0), trial(tmp_path, 1)])
+    look(there)
+    clock.now += 10 * QUIET  # while they wait for machines
+    look(there)
+    gcloud.move("s-t0000", "ACTIVE")
+    gcloud.move("s-t0001", "ACTIVE")
+    look(there)
+    (bucket / "trials" / "1" / "tpu_vm").mkdir(parents=True)
+    (bucket / "trials" / "1" / "tpu_vm" / "started").touch()
+    for _ in range(3):
+        assert not any("no sign" in line for line in said)
+        clock.now += QUIET / 2 - 1
+        look(there)
+    for _ in range(3):
+        clock.now += QUIET
+        look(there)
+    assert [line for line in said if "no sign" in line] == [
+        "s-t0000: no sign of its trial after 15 minutes; see: gcloud compute tpus tpu-vm ssh "
+        "s-t0000 --project=my-project --zone=us-east5-b --worker=0 "
+        "'--command=sudo journalctl --unit=google-startup-scripts'"
+    ]
+
+
+def test_what_may_be_tried_again_tells_its_newest_checkpoint(
+    gcloud: Gcloud, tmp_path: Path, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = place(tmp_path, bucket)
+    for code in (75, 137):
+        there.start([trial(tmp_path)])
+        look(there)
+        checkpoint(bucket, 100 + code)
+        leave(bucket, code)
+        assert [each.step for each in look(there)] == [100 + code]
+    there.start([trial(tmp_path)])
+    look(there)
+    gcloud.move(NAME, "FAILED")
+    assert [(each.code, each.step) for each in look(there)] == [(None, 237)]
+    # While the storage is away nothing is lost.
+    there.start([trial(tmp_path)])
+    look(there)
+    leave(bucket, 75)
+    with monkeypatch.context() as away:
+        away.setattr(Storage, "step", lambda *_: (_ for _ in ()).throw(StorageError("away")))
+        assert look(there) == []
+    assert [(each.code, each.step) for each in look(there)] == [(75, 237)]
+
+
+def test_only_the_time_with_machines_is_counted(
+    gcloud: Gcloud, tmp_path: Path, bucket: Path, clock: Clock
+) -> None:
+    there = place(tmp_path, bucket)
+    there.start([trial(tmp_path, 0), trial(tmp_path, 1)])
+    look(there)
+    clock.now += 3600
+    gcloud.move("s-t0000", "FAILED")
+    assert [each.seconds for each in look(there)] == [0.0]
+    for state, seconds in (("ACTIVE", 50), ("SUSPENDED", 7), ("gone", 1000)):
+        if state != "gone":
+            gcloud.move("s-t0001", state)
+        assert look(there) == []
+        clock.now += seconds
+    gcloud.move("s-t0001", "ACTIVE")
+    assert look(there) == []
+    clock.now += 5
+    gcloud.move("s-t0001", "FAILED")
+    assert [each.seconds for each in look(there)] == [55.0]

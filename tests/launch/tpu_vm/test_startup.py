@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.launch.last_words import last_words
 from framework.launch.names import trial_identity
 from framework.launch.tpu_vm.startup import startup
 from tests.experiments.launch import ROOT, SMALL, environment, last_checkpoint, saved_arrays
@@ -146,6 +147,80 @@ def test_what_asks_to_be_started_again_is_until_it_gains_nothing(host: Host) -> 
     assert (host.run / "tpu_vm" / "startup.log").read_text().split() == ["lost"]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"install": ("framework[tpv]",)},
+            "launch.install=['framework[tpv]']: expected what pip installs on the machines; "
+            "pip says: ERROR: no such thing",
+        ),
+        (
+            {"python": "python9"},
+            "launch.python=python9: expected a Python that makes virtual environments; it says: ",
+        ),
+        (
+            {"setup": ("echo one", "exit 3")},
+            "launch.setup=['echo one', 'exit 3']: expected lines that leave the script running; "
+            "it was left with exit code 3",
+        ),
+        ({"setup": ("if broken; do",)}, "it was left with exit code 2"),
+    ],
+)
+def test_a_trial_that_cannot_be_started_is_over_and_costs_nothing(
+    host: Host, options: dict[str, object], said: str
+) -> None:
+    host.python('echo start >>"$HOST/starts"; exit 0')
+    if "install" in options:
+        wrong = "echo 'ERROR: no such thing' >&2; echo '[notice] a new pip' >&2; exit 1"
+        host.program(host.home / "bin", {"pip": wrong})
+        host.program(host.programs, {"sleep": "exit 0"})
+    process = host.boot(host.script(**options))
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, out
+    assert said in out
+    assert said in last_words((host.run / "tpu_vm" / "startup.log").read_text())
+    assert (host.ended()["code"], host.ended()["asked"]) == (1, "")
+    assert host.said_to_gcloud().count("queued-resources delete s-t0000") == 1
+    assert not (host.folder / "starts").exists()
+
+
+def test_a_bucket_that_cannot_be_mounted_costs_nothing(host: Host) -> None:
+    host.program(host.programs, {"gcsfuse": "exit 1"})
+    out, _ = host.boot(host.script()).communicate(timeout=60)
+    assert "bucket: cannot be mounted" in out
+    assert host.ended() is None
+    assert "queued-resources delete s-t0000" in host.said_to_gcloud()
+
+
+@pytest.mark.parametrize("how", ["preempted", "terminated"])
+def test_what_is_taken_away_before_it_trains_is_no_mistake(host: Host, how: str) -> None:
+    script = host.script(setup=('touch "$HOST/setup"', "sleep 1", "exit 1"))
+    process = host.boot(script)
+    wait_for(lambda: (host.folder / "setup").exists(), process)
+    if how == "preempted":
+        host.metadata("preempted", "TRUE")
+    else:
+        process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert host.ended() is None
+    assert host.said_to_gcloud() == ""
+
+
+def test_another_host_that_cannot_start_tells_why_and_gives_nothing_back(tmp_path: Path) -> None:
+    other = Host(tmp_path / "other", worker=1)
+    other.boot(other.script(setup=("exit 3",))).communicate(timeout=60)
+    assert other.ended()["code"] == 1
+    assert other.said_to_gcloud() == ""
+
+
+def test_stopped_before_it_booted_it_ends_as_to_be_continued(host: Host) -> None:
+    (host.run / "tpu_vm").mkdir(parents=True)
+    (host.run / "tpu_vm" / "stop").touch()
+    assert "It was stopped." in finish(host.boot(host.script()))
+    assert (host.ended()["code"], host.ended()["asked"]) == (75, "TERM")
+
+
 def test_only_the_first_host_writes_how_it_ended(tmp_path: Path) -> None:
     other = Host(tmp_path / "other", worker=1)
     other.python("exit 0")
@@ -172,6 +247,7 @@ def test_several_slices_are_told_of_each_other_and_stale_ones_are_refused(tmp_pa
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "MEGASCALE_NUM_SLICES=2: expected 3 slices" in out
+    assert host.ended()["code"] == 1
 
 
 @pytest.mark.long
