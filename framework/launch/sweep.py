@@ -12,6 +12,7 @@ import yaml
 
 from framework.config.problem import InvalidConfig, Problem
 from framework.config.swept import Dimension, as_word
+from framework.launch.grid import same
 from framework.launch.lock import locked
 from framework.launch.request import Request
 from framework.launch.table import FILE, Table
@@ -166,7 +167,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 def _grown(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether every value of before is among those of now."""
     if "values" in was and "values" in now:
-        return all(value in now["values"] for value in was["values"])
+        return set(map(same, was["values"])) <= set(map(same, now["values"]))
     if "low" in was and "low" in now:
         wider: bool = now["low"] <= was["low"] and was["high"] <= now["high"]
         return wider and list(was["tags"]) == list(now["tags"])
