@@ -20,6 +20,7 @@ from framework.launch.trial import Trial
 from framework.run import write_text
 
 RECORD = "sweep.yaml"
+_PARTS = {"fixed": list, "space": dict, "sweeper": dict, "sweep": dict}
 # Where and how trials are run, not what they are: free to differ when a sweep is continued.
 _FREE = re.compile(r"(run|tracker|distributed|data_schema)\b|trainer\.(grace|hang)_seconds$")
 _PASSWORD = re.compile(r"(://[^:/@]*):[^@]*@")
@@ -79,6 +80,10 @@ class Sweep:
         if not isinstance(found, dict):
             expected = "a sweep whose sweep.yaml can be read"
             raise InvalidConfig(Problem(KEY, self.path, expected))
+        if not all(isinstance(found.get(name), kind) for name, kind in _PARTS.items()):
+            expected = "a sweep whose sweep.yaml is a record of it"
+            hint = "that of another program has the same name; choose another directory"
+            raise InvalidConfig(Problem(KEY, self.path, expected, hint))
         return found
 
     def check(self, record: Mapping[str, Any]) -> None:

@@ -65,6 +65,13 @@ def test_a_record_that_cannot_be_read_is_one_line(tmp_path: Path, text: str) -> 
         Sweep(tmp_path).check(record_of(request()))
 
 
+def test_a_record_of_another_program_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text("program: train.py\nmethod: grid\nparameters: {rate: {values: [1, 2]}}\n")
+    with pytest.raises(InvalidConfig, match="that of another program has the same name"):
+        Sweep(tmp_path).check(record_of(request()))
+
+
 def test_one_driver_at_a_time(tmp_path: Path) -> None:
     with (
         Sweep(tmp_path / "new").held(),
