@@ -1,5 +1,6 @@
 """The accelerators of this machine, counted without taking hold of them, and a worker's share."""
 
+import itertools
 import os
 import re
 from collections.abc import Mapping
@@ -57,10 +58,11 @@ def here(environment: Mapping[str, str] = os.environ, root: Path = Path("/dev"))
 
 
 def shares(devices: Devices, workers: int | Literal["auto"]) -> list[Share]:
-    """The devices divided among workers; `auto`: one for each accelerator, on a CPU one.
+    """The devices divided among workers, the first of which have one more where they do not divide
+    evenly; `auto`: one for each accelerator, on a CPU one.
 
     Raises:
-        InvalidConfig: there are more workers than devices.
+        InvalidConfig: there are more workers than devices, or chips of a TPU would be left.
     """
     count = len(devices.names)
     if workers == "auto":
@@ -68,8 +70,13 @@ def shares(devices: Devices, workers: int | Literal["auto"]) -> list[Share]:
     if workers > count:
         name = {"cpu": "cores", "gpu": "GPUs", "tpu": "TPU chips"}[devices.kind]
         raise InvalidConfig(Problem("launch.workers", workers, f"at most the {count} {name} here"))
-    size = count // workers
-    parts = [devices.names[i * size : (i + 1) * size] for i in range(workers)]
+    size, more = divmod(count, workers)
+    if more and devices.kind == "tpu":  # whose processes have equal parts of a grid of chips
+        even = ", ".join(str(n) for n in range(1, count + 1) if count % n == 0)
+        expected = f"a number that divides the {count} TPU chips here: {even}"
+        raise InvalidConfig(Problem("launch.workers", workers, expected))
+    ends = [n * size + min(n, more) for n in range(workers + 1)]
+    parts = [devices.names[start:end] for start, end in itertools.pairwise(ends)]
     return [_share(devices.kind, part, alone=workers == 1) for part in parts]
 
 
