@@ -265,8 +265,11 @@ def test_chips_are_paid_for_where_a_price_is_known(tmp_path):
     launcher = {"slice": "v5e:2x4", "slices": 2, "price": 1.5}
     text = text_of(make(tmp_path / "paid", rows, **launcher))
     assert "32 chip hours at 1.5: 48.00" in text
-    text = text_of(make(tmp_path / "free", rows, slice="v5e:2x4"))
+    text = text_of(make(tmp_path / "free", rows, slice="v5e:2x4", price=None))
     assert "16 chip hours; launch.price=… gives the sum" in text
+    text = text_of(make(tmp_path / "unknown", rows, slice="v5e:2x4"))
+    assert "16 chip hours" in text
+    assert "launch.price" not in text
 
 
 def test_without_optuna_it_says_what_is_missing(tmp_path, monkeypatch):
