@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from framework.config import InvalidConfig
-from framework.launch.devices import Devices, here, shares
+from framework.launch.devices import Devices, Kind, here, shares
 
 GPUS = Devices("gpu", ("0", "1", "2", "3"))
 
@@ -55,8 +55,8 @@ def test_auto_is_a_worker_for_each_accelerator_and_one_on_a_cpu() -> None:
     assert (only.environment, only.cores, only.shown) == ({}, (), "cpu")
 
 
-@pytest.mark.parametrize(("workers", "sizes"), [(1, [0]), (2, [2, 2]), (3, [2, 1, 1])])
-def test_no_device_is_left_idle(workers: int, sizes: list[int]) -> None:
+@pytest.mark.parametrize(("workers", "sizes"), [(1, [0]), (2, [2, 2]), (4, [1, 1, 1, 1])])
+def test_devices_are_divided_evenly(workers: int, sizes: list[int]) -> None:
     found = [share.environment.get("CUDA_VISIBLE_DEVICES", "") for share in shares(GPUS, workers)]
     assert [len(list(filter(None, names.split(",")))) for names in found] == sizes
 
@@ -71,10 +71,11 @@ def test_more_cores_go_to_the_first_workers() -> None:
     assert found == [(0, 1, 2), (3, 4, 5), (6, 7)]
 
 
-def test_chips_of_a_tpu_have_equal_parts() -> None:
-    expected = r"launch\.workers=3: expected a number that divides the 4 TPU chips here: 1, 2, 4"
+@pytest.mark.parametrize(("kind", "name"), [("gpu", "GPUs"), ("tpu", "TPU chips")])
+def test_accelerators_have_equal_parts(kind: Kind, name: str) -> None:
+    expected = rf"launch\.workers=3: expected a number that divides the 4 {name} here: 1, 2, 4"
     with pytest.raises(InvalidConfig, match=expected):
-        shares(Devices("tpu", ("0", "1", "2", "3")), 3)
+        shares(Devices(kind, ("0", "1", "2", "3")), 3)
 
 
 def test_a_chip_of_a_tpu_is_a_process_of_its_own() -> None:
