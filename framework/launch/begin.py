@@ -86,18 +86,17 @@ class _UnderWay:
         return False
 
     def _confirm(self, chosen: Sequence[Row], asked: Callable[[], int]) -> list[Row]:
-        """The rows of confirmations that are not done: they are part of the outcome too."""
+        """The rows of confirmations: they are part of the outcome too."""
         if len(chosen) > 1:
             runs = len(chosen) * self.confirmations
             print(f"Confirm   {len(chosen)} trials of the front, {runs} runs", flush=True)
         self.opened.unpack()
         observer = of_confirmations(self.observer)
         with drawn(observer):
-            rows = confirm.confirm(
+            return confirm.confirm(
                 self.request, self.sweep, chosen, self.wanted, self.confirmations,
                 self.opened.place, observer, self.max_tries, asked,
             )  # fmt: skip
-        return [row for row in rows if row.state != "done"]
 
 
 def _prepared(

@@ -11,7 +11,8 @@ from framework.launch.request import Request
 from framework.launch.space import as_range
 from framework.launch.sweep import Sweep, words
 
-MOST = 24  # values that are tried; more of a list are checked when their trials start
+MOST = 24  # values of all ranges that are tried; the others lie between those
+MOST_LISTED = 200  # of all lists, each 3 to 20 ms; more are checked when their trials start
 TRIES = 3
 
 
@@ -61,9 +62,14 @@ def _answer(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def sample(request: Request) -> list[dict[str, Any]]:
-    """Points of the space with every value of every key in them, or many."""
-    most = max(2, MOST // max(len(request.space), 1))
-    values = {one.key: _tried(one, most) for one in request.space}
+    """Points of the space with every listed value in them, and some of each range."""
+    lists = [one for one in request.space if one.kind == "list"]
+    total = sum(len(one.values) for one in lists)
+    listed = total if total <= MOST_LISTED else max(2, MOST_LISTED // len(lists))
+    ranged = max(2, MOST // max(len(request.space), 1))
+    values = {
+        one.key: _tried(one, listed if one.kind == "list" else ranged) for one in request.space
+    }
     base = {key: several[0] for key, several in values.items()}
     return [base] + [
         {**base, key: value} for key, several in values.items() for value in several[1:]
@@ -71,8 +77,10 @@ def sample(request: Request) -> list[dict[str, Any]]:
 
 
 def _tried(one: Dimension, most: int) -> list[Any]:
-    """All values, or as many from both ends."""
+    """All values, or so many from one end to the other."""
     if one.kind == "interval":
         return [one.start, one.stop]
-    values = list(one.values)
-    return values if len(values) <= most else values[: most - most // 2] + values[-(most // 2) :]
+    values, last = list(one.values), len(one.values) - 1
+    if len(values) <= most:
+        return values
+    return [values[round(n * last / (most - 1))] for n in range(most)]

@@ -3,13 +3,14 @@
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from framework.launch.objective import Objective, best
 from framework.launch.request import Request
 from framework.launch.sweep import KEY, Sweep
 from framework.launch.table import Row
+from framework.launch.trial import State
 
 START_AGAIN = 75
 RECORD = "sweep.json"
@@ -20,8 +21,15 @@ def conclude(
     request: Request, sweep: Sweep, rows: Sequence[Row], wanted: Sequence[Objective],
     *, stopped: bool,
 ) -> int:  # fmt: skip
-    """Writes `sweep.json`, says what came of the sweep; returns the exit code."""
-    winners, counts = best(rows, wanted), Counter(row.state for row in rows)
+    """Writes `sweep.json`, says what came of the sweep; returns the exit code.
+
+    Args:
+        rows: of the trials, and of the confirmations where there are any.
+    """
+    trials = [row for row in rows if not _confirms(sweep, row)]
+    counts = Counter(row.state for row in trials)
+    confirmations = Counter(row.state for row in rows if _confirms(sweep, row))
+    winners = best(trials, wanted)
     commands = {row.number: repeat(request, sweep, row) for row in winners}
     sweep.write_json(
         RECORD,
@@ -30,11 +38,14 @@ def conclude(
             "best": [row.number for row in winners],
             "repeat": commands,
             "counts": dict(counts),
+            "confirmations": dict(confirmations),
             "stopped": stopped,
         },
     )
     print(f"\nSweep     {sweep.path}")
-    print("Trials    " + ", ".join(f"{number} {state}" for state, number in counts.items()))
+    print(f"Trials    {_counted(counts)}")
+    if confirmations:
+        print(f"Confirm   {_counted(confirmations)}")
     for row in winners:
         values = "  ".join(f"{key}={value}" for key, value in row.values.items())
         results = "  ".join(f"{one.metric} {one.of(row):.6g}" for one in wanted)
@@ -46,19 +57,36 @@ def conclude(
         print(f"Failed    {_called(sweep, row)}: {row.message}  ({row.run})", file=sys.stderr)
     if failed:
         print("To try those again: the same command with launch.retry_failed=true", file=sys.stderr)
-    left = sum(not row.ended for row in rows)
+    left = [row for row in rows if not row.ended]
     if stopped or left:
-        trials = {0: "It was stopped before its end", 1: "One trial is left"}
-        said = trials.get(left, f"{left} trials are left")
-        print(f"{said}. The same command with {KEY}={sweep.path} goes on.")
+        print(f"{_left(sweep, left)}. The same command with {KEY}={sweep.path} goes on.")
         return START_AGAIN
     return 1 if failed else 0
 
 
+def _counted(states: Mapping[State, int]) -> str:
+    return ", ".join(f"{number} {state}" for state, number in states.items())
+
+
+def _left(sweep: Sweep, left: Sequence[Row]) -> str:
+    """Confirmations begin when no trial is left."""
+    if not left:
+        return "It was stopped before its end"
+    name = _name(sweep, left[0])
+    return f"One {name} is left" if len(left) == 1 else f"{len(left)} {name}s are left"
+
+
+def _confirms(sweep: Sweep, row: Row) -> bool:
+    return bool(row.run) and Path(row.run).parent != sweep.trials
+
+
+def _name(sweep: Sweep, row: Row) -> str:
+    return "confirmation" if _confirms(sweep, row) else "trial"
+
+
 def _called(sweep: Sweep, row: Row) -> str:
     """What people call a trial, or a confirmation, whose numbers begin again."""
-    confirms = row.run and Path(row.run).parent != sweep.trials
-    return f"{'confirmation' if confirms else 'trial'} {row.number}"
+    return f"{_name(sweep, row)} {row.number}"
 
 
 def repeat(request: Request, sweep: Sweep, row: Row) -> str:

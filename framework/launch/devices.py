@@ -1,5 +1,6 @@
 """The accelerators of this machine, counted without taking hold of them, and a worker's share."""
 
+import itertools
 import os
 import re
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Literal
 from framework.config.problem import InvalidConfig, Problem
 
 Kind = Literal["cpu", "gpu", "tpu"]
+_FEWER = {"gpu": "CUDA_VISIBLE_DEVICES=… leaves some to others", "tpu": ""}
 
 
 @dataclass(frozen=True)
@@ -59,17 +61,26 @@ def here(environment: Mapping[str, str] = os.environ, root: Path = Path("/dev"))
 def shares(devices: Devices, workers: int | Literal["auto"]) -> list[Share]:
     """The devices divided among workers; `auto`: one for each accelerator, on a CPU one.
 
+    Cores that do not divide evenly go to the first workers.
+
     Raises:
-        InvalidConfig: there are more workers than devices.
+        InvalidConfig: there are more workers than devices, or accelerators would be left.
     """
     count = len(devices.names)
     if workers == "auto":
         workers = 1 if devices.kind == "cpu" else count
+    name = {"cpu": "cores", "gpu": "GPUs", "tpu": "TPU chips"}[devices.kind]
     if workers > count:
-        name = {"cpu": "cores", "gpu": "GPUs", "tpu": "TPU chips"}[devices.kind]
         raise InvalidConfig(Problem("launch.workers", workers, f"at most the {count} {name} here"))
-    size = count // workers
-    parts = [devices.names[i * size : (i + 1) * size] for i in range(workers)]
+    size, more = divmod(count, workers)
+    # A trial's batch and mesh must fit whichever worker it comes to: those that were checked on
+    # three GPUs may not fit two. Processes of a TPU need equal parts of its grid of chips too.
+    if more and devices.kind != "cpu":
+        even = ", ".join(str(n) for n in range(1, count + 1) if count % n == 0)
+        expected = f"a number that divides the {count} {name} here: {even}"
+        raise InvalidConfig(Problem("launch.workers", workers, expected, _FEWER[devices.kind]))
+    ends = [n * size + min(n, more) for n in range(workers + 1)]
+    parts = [devices.names[start:end] for start, end in itertools.pairwise(ends)]
     return [_share(devices.kind, part, alone=workers == 1) for part in parts]
 
 

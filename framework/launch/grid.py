@@ -24,7 +24,9 @@ def combinations(space: Sequence[Dimension]) -> list[dict[str, Any]]:
         )
     keys = [one.key for one in space]
     points = itertools.product(*(one.values for one in space))
-    found = {same(point): point for point in (dict(zip(keys, p, strict=True)) for p in points)}
+    found: dict[str, dict[str, Any]] = {}
+    for point in (dict(zip(keys, p, strict=True)) for p in points):
+        found.setdefault(same(point), point)
     return list(found.values())
 
 
@@ -43,9 +45,20 @@ def numbered(
     return {before.get(same(p)) if same(p) in before else next(fresh): p for p in points}  # type: ignore[misc]
 
 
-def same(values: Mapping[str, Any]) -> str:
-    """Equal for the same values, in whatever order they are."""
-    return json.dumps(values, sort_keys=True)
+def same(value: Any) -> str:
+    """Equal for the same values, in whatever order their keys are.
+
+    Numbers are the same by value, 0 and 0.0; true and false are no numbers.
+    """
+    return json.dumps(_by_value(value), sort_keys=True)
+
+
+def _by_value(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _by_value(one) for key, one in value.items()}
+    return [_by_value(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 class Grid:

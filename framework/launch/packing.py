@@ -33,7 +33,7 @@ def packing(asked: Any, devices: Devices) -> Packing:
     Raises:
         InvalidConfig: it is neither true, false nor auto.
     """
-    if asked not in (True, False, "auto"):
+    if not isinstance(asked, bool) and asked != "auto":  # 1 would be equal to true
         raise InvalidConfig(Problem(KEY, asked, "true, false or auto"))
     if asked is True:
         return Packing(MOST_ROWS, forced=True)

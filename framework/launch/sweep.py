@@ -12,6 +12,7 @@ import yaml
 
 from framework.config.problem import InvalidConfig, Problem
 from framework.config.swept import Dimension, as_word
+from framework.launch.grid import same
 from framework.launch.lock import locked
 from framework.launch.request import Request
 from framework.launch.table import FILE, Table
@@ -19,6 +20,7 @@ from framework.launch.trial import Trial
 from framework.run import write_text
 
 RECORD = "sweep.yaml"
+_PARTS = {"fixed": list, "space": dict, "sweeper": dict, "sweep": dict}
 # Where and how trials are run, not what they are: free to differ when a sweep is continued.
 _FREE = re.compile(r"(run|tracker|distributed|data_schema)\b|trainer\.(grace|hang)_seconds$")
 _PASSWORD = re.compile(r"(://[^:/@]*):[^@]*@")
@@ -78,6 +80,10 @@ class Sweep:
         if not isinstance(found, dict):
             expected = "a sweep whose sweep.yaml can be read"
             raise InvalidConfig(Problem(KEY, self.path, expected))
+        if not all(isinstance(found.get(name), kind) for name, kind in _PARTS.items()):
+            expected = "a sweep whose sweep.yaml is a record of it"
+            hint = "that of another program has the same name; choose another directory"
+            raise InvalidConfig(Problem(KEY, self.path, expected, hint))
         return found
 
     def check(self, record: Mapping[str, Any]) -> None:
@@ -166,7 +172,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 def _grown(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether every value of before is among those of now."""
     if "values" in was and "values" in now:
-        return all(value in now["values"] for value in was["values"])
+        return set(map(same, was["values"])) <= set(map(same, now["values"]))
     if "low" in was and "low" in now:
         wider: bool = now["low"] <= was["low"] and was["high"] <= now["high"]
         return wider and list(was["tags"]) == list(now["tags"])

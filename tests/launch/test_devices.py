@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from framework.config import InvalidConfig
-from framework.launch.devices import Devices, here, shares
+from framework.launch.devices import Devices, Kind, here, shares
 
 GPUS = Devices("gpu", ("0", "1", "2", "3"))
 
@@ -55,7 +55,7 @@ def test_auto_is_a_worker_for_each_accelerator_and_one_on_a_cpu() -> None:
     assert (only.environment, only.cores, only.shown) == ({}, (), "cpu")
 
 
-@pytest.mark.parametrize(("workers", "sizes"), [(1, [0]), (2, [2, 2]), (3, [1, 1, 1])])
+@pytest.mark.parametrize(("workers", "sizes"), [(1, [0]), (2, [2, 2]), (4, [1, 1, 1, 1])])
 def test_devices_are_divided_evenly(workers: int, sizes: list[int]) -> None:
     found = [share.environment.get("CUDA_VISIBLE_DEVICES", "") for share in shares(GPUS, workers)]
     assert [len(list(filter(None, names.split(",")))) for names in found] == sizes
@@ -64,6 +64,18 @@ def test_devices_are_divided_evenly(workers: int, sizes: list[int]) -> None:
 def test_cores_are_shared_without_overlap() -> None:
     found = [share.cores for share in shares(Devices("cpu", ("0", "1", "4", "5")), 2)]
     assert found == [(0, 1), (4, 5)]
+
+
+def test_more_cores_go_to_the_first_workers() -> None:
+    found = [share.cores for share in shares(Devices("cpu", tuple("01234567")), 3)]
+    assert found == [(0, 1, 2), (3, 4, 5), (6, 7)]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("gpu", "GPUs"), ("tpu", "TPU chips")])
+def test_accelerators_have_equal_parts(kind: Kind, name: str) -> None:
+    expected = rf"launch\.workers=3: expected a number that divides the 4 {name} here: 1, 2, 4"
+    with pytest.raises(InvalidConfig, match=expected):
+        shares(Devices(kind, ("0", "1", "2", "3")), 3)
 
 
 def test_a_chip_of_a_tpu_is_a_process_of_its_own() -> None:

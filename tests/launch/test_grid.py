@@ -40,6 +40,16 @@ def test_points_keep_their_numbers_when_the_space_grows(
     assert sorted(after) == list(range(len(after)))
 
 
+def test_numbers_are_the_same_by_value_and_true_is_none() -> None:
+    before = numbered(combinations(space(a=[0, [1], True])), {})
+    after = numbered(combinations(space(a=[2, 0.0, [1.0], True, 1])), before)
+    assert {number: values["a"] for number, values in after.items() if number < 3} == {
+        0: 0.0, 1: [1.0], 2: True,
+    }  # fmt: skip
+    assert len(after) == 5
+    assert combinations(space(a=[1, 1.0, True])) == [{"a": 1}, {"a": True}]
+
+
 def test_a_grid_proposes_what_is_not_given_yet_and_ends() -> None:
     grid = Grid({0: {"a": 1}, 1: {"a": 2}, 2: {"a": 3}}, given=[1])
     assert not grid.finished()

@@ -28,9 +28,11 @@ def test_auto_packs_on_accelerators() -> None:
     assert packing("auto", CPU) == UNPACKED
 
 
-def test_another_word_is_refused() -> None:
-    with pytest.raises(InvalidConfig, match=r"launch.packed=maybe: expected true, false or auto"):
-        packing("maybe", CPU)
+@pytest.mark.parametrize("word", ["maybe", 1, 0, 1.0])
+def test_another_word_is_refused(word: object) -> None:
+    expected = rf"launch.packed={word}: expected true, false or auto"
+    with pytest.raises(InvalidConfig, match=expected):
+        packing(word, CPU)
 
 
 def test_a_sweep_is_a_pack_and_its_best_is_confirmed_alone(tmp_path: Path) -> None:

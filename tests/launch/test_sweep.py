@@ -21,6 +21,7 @@ def request(*fixed: str, space: tuple[Dimension, ...] = (RATES,), **more: object
     [
         request("seed=1"),
         request("seed=1", space=(Dimension("rate", "list", (0, 1, 2, 3), written="0,1,2,3"),)),
+        request("seed=1", space=(Dimension("rate", "list", (1.0, 2), written="1.0,2"),)),
         request("seed=1", "tracker=wandb", "run.root=else", "trainer.grace_seconds=3"),
         request("seed=1", launch={"workers": 4}),
     ],
@@ -35,6 +36,10 @@ def test_the_same_or_more_is_no_other(after: Request) -> None:
         (request("seed=2"), "seed: 1 → 2"),
         (request(), "seed: 1 → (not given)"),
         (request("seed=1", space=(Dimension("rate", "list", (1,), written="1"),)), "rate: 1,2 → 1"),
+        (
+            request("seed=1", space=(Dimension("rate", "list", (True, 2), written="true,2"),)),
+            "rate: 1,2 → true,2",
+        ),
         (request("seed=1", space=()), "rate: 1,2 → (not swept)"),
         (request("seed=1", sweeper="optuna"), "hydra/sweeper: grid → optuna"),
         (request("seed=1", sweep={"metric": "log_loss"}), "sweep.metric: None → log_loss"),
@@ -57,6 +62,13 @@ def test_a_sweep_that_has_begun_is_held_against_what_comes(tmp_path: Path) -> No
 def test_a_record_that_cannot_be_read_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "sweep.yaml").write_text(text)
     with pytest.raises(InvalidConfig, match=r"expected a sweep whose sweep\.yaml can be read"):
+        Sweep(tmp_path).check(record_of(request()))
+
+
+def test_a_record_of_another_program_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text("program: train.py\nmethod: grid\nparameters: {rate: {values: [1, 2]}}\n")
+    with pytest.raises(InvalidConfig, match="that of another program has the same name"):
         Sweep(tmp_path).check(record_of(request()))
 
 

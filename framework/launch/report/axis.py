@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from framework.evaluation import formats
+from framework.launch.grid import same
 
 _LOG = re.compile(r"\btag\([^()]*\blog\b")
 WIDE = 50  # times larger: such results are read by their powers of ten
 TICKS = 4
+SHORT, LONGER = 3, 6  # digits, of which the first that tell an axis's values apart are shown
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,10 @@ class Axis:
     Attributes:
         title: what people call it.
         names: of the values that have no order, as they are shown; empty for numbers.
+        values: what has those names, as `same` writes it: a name is short, this is exact.
         percent: the numbers are shares.
         whole: there are none between them.
+        digits: that are shown of a number; None: all.
     """
 
     key: str
@@ -34,21 +38,26 @@ class Axis:
     high: float
     log: bool = False
     names: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
     percent: bool = False
     whole: bool = False
+    digits: int | None = SHORT
 
     def number(self, value: Any) -> float:
         """Where a value is, in the axis's own units; NaN where it has no place."""
         if self.names:
-            shown = text(value)
-            return float(self.names.index(shown)) if shown in self.names else math.nan
+            exact = same(value)
+            return float(self.values.index(exact)) if exact in self.values else math.nan
         if isinstance(value, bool) or not isinstance(value, int | float):
             return math.nan
         return math.nan if self.log and value <= 0 else float(value)
 
     def place(self, value: Any) -> float | None:
         """The same as a share of the axis; None where it has no place."""
-        found = self.number(value)
+        return self.share(self.number(value))
+
+    def share(self, found: float) -> float | None:
+        """How far along the axis a number of its own units is."""
         if not math.isfinite(found):
             return None
         low, high = self.low, self.high
@@ -72,8 +81,15 @@ class Axis:
         return [(v, self.shown(v)) for v in several]
 
     def shown(self, value: float) -> str:
-        """A number of this axis for people."""
-        return f"{100 * value:.4g}%" if self.percent else text(float(value))
+        """A number of this axis for people, which need be none of the values."""
+        if self.percent:
+            return f"{100 * value:.4g}%"
+        return text(float(value), self.digits or 2 * LONGER)
+
+    def text(self, value: Any) -> str:
+        """A value of this axis for people."""
+        number = self.number(value) if self.names else math.nan
+        return text(value, self.digits) if math.isnan(number) else self.names[int(number)]
 
 
 def axis(key: str, space: Mapping[str, Any], tried: Sequence[Mapping[str, Any]]) -> Axis:
@@ -88,11 +104,41 @@ def axis(key: str, space: Mapping[str, Any], tried: Sequence[Mapping[str, Any]])
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     title = key.lstrip("+").rpartition(".")[2].replace("_", " ").capitalize()
     if not values or len(numbers) < len(values) or not np.isfinite(numbers).all():
-        names = tuple(dict.fromkeys(map(text, values)))
-        return Axis(key, title, 0.0, float(max(len(names) - 1, 0)), names=names or ("",))
+        exact = {same(value): value for value in values or ("",)}
+        names = _names(list(exact.values()))
+        return Axis(key, title, 0.0, len(names) - 1.0, names=names, values=tuple(exact))
     low, high = float(min(numbers)), float(max(numbers))
     log = low > 0 and ((bool(listed) and _by_powers(numbers)) or bool(_LOG.search(written)))
-    return Axis(key, title, low, high, log, whole=all(isinstance(v, int) for v in numbers))
+    whole = all(isinstance(v, int) for v in numbers)
+    # What a sampler draws has digits without end, of which three are enough to read.
+    digits = _digits(list(map(float, numbers))) if listed else SHORT
+    return Axis(key, title, low, high, log, whole=whole, digits=digits)
+
+
+def _digits(values: Sequence[Any]) -> int | None:
+    """The fewest that say what each value is, and tell them apart; None: all."""
+    apart = len(set(map(same, values)))
+    for digits in (SHORT, LONGER):
+        shown = {text(value, digits) for value in values}
+        if len(shown) == apart and all(_keeps(value, digits) for value in values):
+            return digits
+    return None
+
+
+def _keeps(value: Any, digits: int) -> bool:
+    if isinstance(value, list | tuple | Mapping):
+        inner = value.values() if isinstance(value, Mapping) else value
+        return all(_keeps(one, digits) for one in inner)
+    if not isinstance(value, float):
+        return True
+    return math.isclose(float(f"{value:.{digits}g}"), value) or not math.isfinite(value)
+
+
+def _names(values: Sequence[Any]) -> tuple[str, ...]:
+    """Of different values different ones: true and the word "true" are written as JSON has them."""
+    digits = _digits(values)
+    names = tuple(text(value, digits) for value in values)
+    return names if len(set(names)) == len(names) else tuple(map(json.dumps, values))
 
 
 def _by_powers(numbers: Sequence[float]) -> bool:
@@ -119,14 +165,21 @@ def result_axis(metric: str, values: Sequence[float]) -> Axis:
     return Axis(metric, formats.title(metric), low, high, wide, percent=percent)
 
 
-def text(value: Any) -> str:
-    """A value of a swept key for people: short, and as it would be written."""
+def text(value: Any, digits: int | None = None) -> str:
+    """A value of a swept key for people: as it would be written, or with so many digits."""
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if isinstance(value, float):
-        return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
+        return _number(value, digits).replace("e-0", "e-").replace("e+0", "e")
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(text, value))}]"
+        return f"[{', '.join(text(one, digits) for one in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{k}: {text(v)}' for k, v in value.items())}}}"
+        return f"{{{', '.join(f'{k}: {text(v, digits)}' for k, v in value.items())}}}"
     return str(value)
+
+
+def _number(value: float, digits: int | None) -> str:
+    if digits is not None:
+        return f"{value:.{digits}g}"
+    several = [f"{value:.{SHORT}g}", f"{value:.{LONGER}g}"]
+    return next((written for written in several if float(written) == value), repr(value))

@@ -83,8 +83,9 @@ def _money(found: Found, seconds: float) -> list[tuple[str, str]]:
         return []
     each, price = parse(str(launch["slice"]), launch.get("machine")), launch.get("price")
     hours = int(launch.get("slices") or 1) * each.chips * seconds / 3600
-    if price is None:
-        return [("Chips", f"{number(hours)} chip hours; launch.price=… gives the sum")]
+    if price is None:  # which not every launcher asks for
+        hint = "; launch.price=… gives the sum" if "price" in launch else ""
+        return [("Chips", f"{number(hours)} chip hours{hint}")]
     sum_ = f"{number(hours)} chip hours at {number(float(price))}: {hours * float(price):,.2f}"
     return [("Chips", sum_)]
 

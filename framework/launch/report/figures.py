@@ -158,7 +158,8 @@ def _scaled(axes: "Axes", which: Literal["x", "y"], axis: Axis) -> None:
     """The scale, ticks and ends of an axis."""
     side = axes.xaxis if which == "x" else axes.yaxis
     if axis.names:
-        named = [name if len(name) <= 14 else f"{name[:13]}…" for name in axis.names]
+        cut = [name if len(name) <= 14 else f"{name[:13]}…" for name in axis.names]
+        named = cut if len(set(cut)) == len(cut) else axis.names
         side.set_ticks(range(len(named)), named)
         (axes.set_xlim if which == "x" else axes.set_ylim)(-0.5, len(named) - 0.5)
         if which == "x" and sum(map(len, named)) > 44:

@@ -4,8 +4,9 @@ import math
 
 from framework.evaluation.formats import share, title
 from framework.evaluation.sections.pieces import Cell, Row, Table
+from framework.launch.grid import same
 from framework.launch.objective import Objective
-from framework.launch.report.axis import Axis, text
+from framework.launch.report.axis import Axis
 from framework.launch.report.found import Found
 from framework.launch.space import Choice, Interval, Parameter
 
@@ -41,8 +42,8 @@ def importance(found: Found, one: Objective) -> Table | None:
 
 def _parameter(axis: Axis) -> Parameter:
     """The space as far as it was tried."""
-    return Choice(axis.names) if axis.names else Interval(axis.low, axis.high, axis.log)
+    return Choice(axis.values) if axis.names else Interval(axis.low, axis.high, axis.log)
 
 
 def _value(axis: Axis, value: object) -> object:
-    return text(value) if axis.names else value
+    return same(value) if axis.names else value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.evaluation import formats
-from framework.launch.report.axis import Axis, text
+from framework.launch.report.axis import Axis
 from framework.launch.report.found import Found
 from framework.launch.table import Row
 
@@ -41,7 +41,7 @@ def lines(found: Found) -> list[Line]:
         Line(
             row.number, _link(found, row), row.state,
             [_metric(one.metric, one.of(row)) for one in found.wanted],
-            [text(row.values[one.key]) if one.key in row.values else "" for one in found.axes],
+            [one.text(row.values[one.key]) if one.key in row.values else "" for one in found.axes],
             formats.duration(row.seconds) if row.seconds else "", row.tries, row.message,
             _tone(row, best),
         )
@@ -61,7 +61,7 @@ def coordinates(found: Found, results: Sequence[Axis]) -> dict[str, Any]:
         "axes": [
             {
                 "title": one.title, "result": one in results,
-                "ticks": [[_share(one, value), said] for value, said in one.ticks()],
+                "ticks": [[one.share(value), said] for value, said in one.ticks()],
             }
             for one in axes
         ],
@@ -99,10 +99,6 @@ def _good(found: Found, row: Row, results: Sequence[Axis]) -> float:
     if place is None:
         return 0.0
     return place if found.wanted[0].maximize else 1 - place
-
-
-def _share(one: Axis, value: float) -> float | None:
-    return one.place(one.names[int(value)] if one.names else value)
 
 
 def _metric(name: str, value: float) -> str:

@@ -12,8 +12,11 @@ from framework.launch.objective import Objective
 from framework.launch.space import Space, as_plain
 
 
-def agree(study: optuna.Study, space: Space, objectives: Sequence[Objective]) -> None:
+def agree(study: optuna.Study, space: Space, objectives: Sequence[Objective]) -> tuple[str, ...]:
     """Names the study's metrics and space where it is new, and compares them where it is not.
+
+    Returns:
+        The keys whose interval is another one since then.
 
     Raises:
         InvalidConfig: it is of something else.
@@ -39,6 +42,7 @@ def agree(study: optuna.Study, space: Space, objectives: Sequence[Objective]) ->
         study.set_metric_names([metric for metric, _ in ours])
     if kept != plain:
         study.set_user_attr("space", plain)
+    return tuple(key for key, was in kept.items() if plain[key] != was)
 
 
 def _named(metrics: Sequence[tuple[str, bool]]) -> str:

@@ -16,6 +16,7 @@ from framework.launch.objective import Objective
 from framework.launch.space import Space
 from framework.launch.study.agreement import agree
 from framework.launch.study.options import StudyOptions
+from framework.launch.study.samplers import after_growth
 from framework.launch.study.storage import (
     FILE,
     KEY,
@@ -29,6 +30,7 @@ from framework.launch.study.storage import (
 )
 
 _TRIES = 5
+_log = logging.getLogger(__name__)
 
 
 def open_study(
@@ -54,7 +56,12 @@ def open_study(
             # A sweep that was refused after this had been made may have had another metric.
             optuna.delete_study(study_name=name, storage=study._storage)
             study = _made(place, name, objectives)
-        agree(study, space, objectives)
+        grown = agree(study, space, objectives)
+    if grown and _begun(study) and (what := after_growth(options.sampler)):
+        _log.warning(
+            "%s: of an interval that has grown %s from now on; in a new hydra.sweep.dir it is "
+            "searched like any other", ", ".join(grown), what,
+        )  # fmt: skip
     return study
 
 

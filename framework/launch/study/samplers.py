@@ -54,6 +54,22 @@ def make_sampler(options: Sampler, seed: int, number: int) -> BaseSampler:
             return optuna.samplers.NSGAIISampler(population_size=options.population, seed=own)
 
 
+def after_growth(options: Sampler) -> str:
+    """What becomes of a key whose interval has grown; empty where nothing is lost.
+
+    Optuna's samplers learn of keys together only where all trials have had the same interval.
+    """
+    match options:
+        case CMAES() | NSGAII():
+            return "this sampler draws at random, and learns nothing,"
+        case TPE(multivariate=True):
+            return "this sampler learns by itself, not together with other keys,"
+        case QMC():
+            return "this sampler draws within the old ends"
+        case _:
+            return ""
+
+
 def make_pruner(options: Pruner | None, evaluations: Evaluations) -> BasePruner:
     """The pruner of a study; its rungs are steps of training."""
     every = evaluations.every or 1

@@ -10,7 +10,9 @@ import pytest
 from framework.config import InvalidConfig
 from framework.launch.report import say_page
 from framework.launch.report.axis import axis
+from framework.launch.report.axis import text as written
 from framework.launch.report.found import read_sweep
+from framework.launch.report.importance import importance
 from framework.launch.report.report import write_report
 from framework.launch.request import Request
 from framework.launch.table import Row
@@ -47,7 +49,7 @@ def text(swept: Path) -> str:
 def test_what_a_person_looks_for_is_there(text):
     for words in (
         "Trial 2 is best: validation accuracy 93.0%.", "90.1 to 95.1%", "on 400 examples",
-        "optimizer.learning_rate 0.0166", "1 pruned, 1 failed, 1 running, 1 waiting",
+        "optimizer.learning_rate 0.016596", "1 pruned, 1 failed, 1 running, 1 waiting",
         "Best so far, accuracy", "Learning curves, accuracy", "What matters for accuracy",
         "Stopped: in step 2 the loss is nan", "2 tries", "Begun again", "on cpu",
         "python -m experiments.run experiment=digits trainer.steps=60 "
@@ -123,6 +125,53 @@ def test_coordinates_lie_on_axes_as_the_space_has_them(swept):
 )  # fmt: skip
 def test_lists_are_read_by_powers_of_ten_where_they_are_even_there(values, log):
     assert axis("a.b", {"written": "", "values": values}, []).log is log
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([0.9, 0.99, 0.0001], ["0.9", "0.99", "0.0001"]),
+        ([0.9, 0.9995], ["0.9", "0.9995"]),
+        ([0.99999, 0.9999999], ["0.99999", "0.9999999"]),
+        ([0.1 + 0.2, 0.1], ["0.3", "0.1"]),
+        ([0.1 + 0.2, 0.3], ["0.30000000000000004", "0.3"]),
+        ([[0.9, 0.999], [0.9, 0.9991]], ["[0.9, 0.999]", "[0.9, 0.9991]"]),
+        ([True, 1, "x"], ["true", "1", "x"]),
+        ([True, "true"], ["true", '"true"']),
+    ],
+)
+def test_listed_values_are_told_apart(values, said):
+    one = axis("a", {"written": "", "values": values}, [])
+    assert [one.text(value) for value in values] == said
+    assert len({one.place(value) for value in values}) == len(values)
+
+
+def test_ticks_of_large_numbers_are_told_apart():
+    ticks = axis("a", {"written": "", "values": [2048, 2050]}, []).ticks()
+    assert len({said for _, said in ticks}) == len(ticks)
+
+
+def test_what_was_sampled_is_short_where_it_is_read_and_exact_where_it_is_used():
+    value = 0.00123456789
+    drawn = axis("a", {"written": "interval(0,1)"}, [{"a": value}, {"a": 0.5}])
+    assert drawn.text(value) == "0.00123"
+    assert [written(v) for v in (value, 0.99999, 1e-5, 2.0, [0.9995])] == [
+        "0.00123456789", "0.99999", "1e-5", "2", "[0.9995]",
+    ]  # fmt: skip
+
+
+def test_two_choices_that_are_near_each_other_stay_two(tmp_path):
+    betas = [[0.9, 0.999], [0.9, 0.9991]]
+    rows = [
+        row(n, accuracy=0.5 + 0.4 * (n % 2), values={"betas": betas[n % 2], "seed": n // 2})
+        for n in range(8)
+    ]
+    space = {"betas": {"values": betas}, "seed": {"values": [0, 1, 2, 3]}}
+    found = read_sweep(make(tmp_path, rows, space))
+    table = importance(found, found.wanted[0])
+    assert table is not None
+    assert {one.name: one.cells[0].bar or 0.0 for one in table.rows}["betas"] > 0.9
+    assert "It has betas [0.9, 0.9991], seed" in text_of(tmp_path)
 
 
 def test_two_objectives_have_a_front(tmp_path):
@@ -216,8 +265,11 @@ def test_chips_are_paid_for_where_a_price_is_known(tmp_path):
     launcher = {"slice": "v5e:2x4", "slices": 2, "price": 1.5}
     text = text_of(make(tmp_path / "paid", rows, **launcher))
     assert "32 chip hours at 1.5: 48.00" in text
-    text = text_of(make(tmp_path / "free", rows, slice="v5e:2x4"))
+    text = text_of(make(tmp_path / "free", rows, slice="v5e:2x4", price=None))
     assert "16 chip hours; launch.price=… gives the sum" in text
+    text = text_of(make(tmp_path / "unknown", rows, slice="v5e:2x4"))
+    assert "16 chip hours" in text
+    assert "launch.price" not in text
 
 
 def test_without_optuna_it_says_what_is_missing(tmp_path, monkeypatch):

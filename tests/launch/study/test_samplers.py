@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from framework.launch.objective import Objective
+from framework.launch.space import Interval
 from framework.launch.study.options import (
     CMAES,
     NSGAII,
@@ -14,7 +15,7 @@ from framework.launch.study.options import (
     Sampler,
     StudyOptions,
 )
-from tests.launch.study.sweeping import LOSS, MIXED, joined, square, sweep
+from tests.launch.study.sweeping import LOSS, MIXED, SQUARE, joined, square, sweep
 
 TRIALS = 30
 SAMPLERS = [Random(), TPE(startup=8), QMC(), CMAES(), NSGAII(population=8)]
@@ -75,6 +76,29 @@ def test_a_driver_that_starts_again_goes_on_in_the_same_way(
     for until in (1, 5, 12):
         parts += sweep(joined(tmp_path / "b", options(sampler, until), MIXED).study, _loss)
     assert parts == whole
+
+
+@pytest.mark.parametrize(
+    ("sampler", "said"),
+    [
+        (CMAES(), "x: of an interval that has grown this sampler draws at random"),
+        (NSGAII(), "x: of an interval that has grown this sampler draws at random"),
+        (TPE(), "x: of an interval that has grown this sampler learns by itself"),
+        (QMC(), "x: of an interval that has grown this sampler draws within the old ends"),
+        (TPE(multivariate=False), ""),
+        (Random(), ""),
+    ],
+)
+def test_what_a_sampler_loses_when_an_interval_grows_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, sampler: Sampler, said: str
+) -> None:
+    sweep(joined(tmp_path, StudyOptions(n_trials=2, sampler=sampler)).study, square)
+    more = StudyOptions(n_trials=4, sampler=sampler)
+    for _ in range(2):
+        joined(tmp_path, more, {**SQUARE, "x": Interval(-5.0, 9.0)})
+    told = [one.getMessage() for one in caplog.records if "has grown" in one.getMessage()]
+    assert len(told) == bool(said)
+    assert all(said in line for line in told)
 
 
 def test_values_are_of_the_types_that_were_written(tmp_path: Path) -> None:
