@@ -49,6 +49,6 @@ def _left(folder: Path, request: Request) -> bool:
         said: dict[str, Any] = json.loads((folder / CONCLUDED).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # it was killed
         return True
-    counts = said["counts"]
-    again = request.retry_failed and "failed" in counts
-    return bool(said["stopped"] or again or {"waiting", "running"} & counts.keys())
+    states = {*said["counts"], *said.get("confirmations", ())}
+    again = request.retry_failed and "failed" in states
+    return bool(said["stopped"] or again or {"waiting", "running"} & states)

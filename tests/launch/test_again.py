@@ -33,7 +33,13 @@ def begun(asked: Request, name: str, concluded: dict[str, Any] | None = None) ->
 
 @pytest.mark.parametrize(
     "concluded",
-    [None, {"stopped": True}, {"counts": {"done": 1, "waiting": 1}}, {"counts": {"running": 2}}],
+    [
+        None,
+        {"stopped": True},
+        {"counts": {"done": 1, "waiting": 1}},
+        {"counts": {"running": 2}},
+        {"confirmations": {"done": 1, "waiting": 1}},
+    ],
 )
 def test_what_was_killed_or_stopped_goes_on(
     request_now: Request, concluded: dict[str, Any] | None, capsys: pytest.CaptureFixture[str]
