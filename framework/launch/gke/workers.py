@@ -111,11 +111,13 @@ class Workers:
                 if given.ready:
                     self._follow(worker, seen)
             self._give_out()
-            for worker, given in self._given.items():
-                given.ready = given.ready or self._make_ready(worker, seen)
-        except Refused as error:
+            for worker in [w for w, given in self._given.items() if not given.ready]:
+                self._prepare(worker, seen)
+        except Refused as error:  # no trial of this sweep can ever be told of
             self._ended += [Ended(t.number, MISTAKE, str(error)) for t in self._waiting]
             self._waiting.clear()
+            for worker in list(self._given):
+                self._over(worker, MISTAKE, str(error), 0.0)
         except (ClusterError, StorageError) as error:
             self.say(f"{error}; tried again")
 
@@ -133,8 +135,7 @@ class Workers:
         now = situation(seen, worker_identity(worker).name(self.order.sweep))
         if now.state in ("absent", "done", "failed", "deactivated"):
             # The worker is gone, and took one trial's try with it.
-            for name in (NEXT, CLAIMED):
-                self.storage.remove(f"{folder}/{name}")
+            self._forget(worker)
             code = AGAIN if self._stopping else now.code or None
             self._over(worker, code, now.why, time.monotonic() - given.since)
 
@@ -183,6 +184,19 @@ class Workers:
         task = {"trial": identity(trial).folder, "token": token, "words": words}
         self.storage.write(f"{folder}/{NEXT}", json.dumps(task))
         return token
+
+    def _prepare(self, worker: int, seen: Seen) -> None:
+        """Has the worker's JobSet made; where it never will be, the try that it was given ends."""
+        try:
+            self._given[worker].ready = self._make_ready(worker, seen)
+        except Refused as error:
+            self._forget(worker)
+            self._over(worker, MISTAKE, str(error), 0.0)
+
+    def _forget(self, worker: int) -> None:
+        """Takes away what a worker that works no more had, so that none goes on with it."""
+        for name in (NEXT, CLAIMED):
+            self.storage.remove(f"{worker_identity(worker).folder}/{name}")
 
     def _make_ready(self, worker: int, seen: Seen) -> bool:
         """Whether the worker's JobSet is there; one that works no more is replaced, step by step

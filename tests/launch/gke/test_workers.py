@@ -18,6 +18,7 @@ from framework.launch.place import Ended
 from framework.launch.storage import open_storage
 from tests.launch.gke.conftest import make, trial
 from tests.launch.gke.fake_cluster import FakeCluster
+from tests.launch.gke.fake_server import FakeServer
 
 SWEEP = "digits-a1b2c3"
 ROOT = Path(__file__).resolve().parents[3]
@@ -226,3 +227,16 @@ def test_stopping_takes_the_workers_away(place: Workers, fake: FakeCluster, tmp_
     place.stop(at_once=False)
     assert the_end(place).code == 75
     assert not fake.jobsets
+
+
+def test_a_worker_that_is_refused_ends_the_try_that_it_was_given(
+    place: Workers, fake: FakeCluster, server: FakeServer, bucket: Path, tmp_path: Path
+) -> None:
+    server.forbidden = True
+    place.start([trial(0, tmp_path / "sweep"), trial(1, tmp_path / "sweep")])
+    ended: list[Ended] = []
+    until(place, lambda: ended.extend(place.wait(0.05)) or len(ended) == 2)
+    assert [(one.number, one.code) for one in ended] == [(0, 2), (1, 2)]
+    assert "the cluster answers 403: jobsets.jobset.x-k8s.io is forbidden" in ended[0].message
+    assert not list((bucket / SWEEP).glob("workers/*/*.json"))
+    assert place.free() == 2
