@@ -10,9 +10,9 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from framework.config import InvalidConfig
+from framework.launch.gke.claims import Claim, claim_of
 from framework.launch.gke.cluster import Cluster, ClusterError, Refused, Seen
 from framework.launch.gke.lint import check
 from framework.launch.gke.manifest import MISTAKE, of_worker, words_of
@@ -25,6 +25,8 @@ from framework.launch.place import Ended
 from framework.launch.slice_worker import CLAIMED, ENDED, NEXT
 from framework.launch.storage import Storage, StorageError
 from framework.launch.trial import Trial
+
+_GONE = ("absent", "done", "failed", "deactivated")  # works no more, and has nothing any more
 
 
 @dataclass
@@ -73,7 +75,7 @@ class Workers:
         return max(0, workers - len(self._given) - len(self._waiting))
 
     def start(self, trials: Sequence[Trial]) -> None:
-        """Trials are given out at the next look, but for those that a worker has already."""
+        """Trials are given out from the next look on, but for those that a worker has already."""
         self.begin()
         self._waiting += trials
         self._looked = float("-inf")
@@ -110,7 +112,7 @@ class Workers:
             for worker, given in list(self._given.items()):
                 if given.ready:
                     self._follow(worker, seen)
-            self._give_out()
+            self._give_out(seen)
             for worker in [w for w, given in self._given.items() if not given.ready]:
                 self._prepare(worker, seen)
         except Refused as error:  # no trial of this sweep can ever be told of
@@ -133,36 +135,47 @@ class Workers:
             return
         self.storage.follow(run, given.trial.run)
         now = situation(seen, worker_identity(worker).name(self.order.sweep))
-        if now.state in ("absent", "done", "failed", "deactivated"):
+        if now.state in _GONE:
             # The worker is gone, and took one trial's try with it.
             self._forget(worker)
             code = AGAIN if self._stopping else now.code or None
             self._over(worker, code, now.why, time.monotonic() - given.since)
 
-    def _give_out(self) -> None:
-        """Gives waiting trials to the workers that have them already, else to free ones."""
+    def _give_out(self, seen: Seen) -> None:
+        """Gives waiting trials to the workers that have them already, then the others to free
+        ones. A worker that still has another trial is passed over until it has ended that.
+        """
+        if not self._waiting:
+            return
         free = [w for w in range(self.order.options.workers or 0) if w not in self._given]
-        had = {worker: self._had(worker) for worker in free} if self._waiting else {}
-        for trial in list(self._waiting):
-            worker = next((w for w in free if had[w].get("trial") == identity(trial).folder), None)
-            if worker is not None:
-                token: str | None = had[worker]["token"]
-            else:
-                worker = min(free, key=lambda w: bool(had[w]))
-                token = self._give(worker, trial)
-            self._waiting.remove(trial)
-            if token is not None:
+        had = {worker: claim_of(self.storage, worker) for worker in free}
+        by_folder = {identity(trial).folder: trial for trial in self._waiting}
+        for worker, claim in had.items():
+            trial = by_folder.pop(claim.trial, None) if claim is not None else None
+            if claim is not None and trial is not None:
+                self._take(worker, trial, claim.token)
                 free.remove(worker)
-                self._given[worker] = _Given(trial, token, time.monotonic())
+        for worker in sorted(free, key=lambda w: had[w] is not None):
+            if self._busy(worker, had[worker], seen):
+                continue
+            token: str | None = None
+            while self._waiting and token is None:  # past those that need no worker
+                token = self._give(worker, trial := self._waiting[0])
+                self._take(worker, trial, token)
 
-    def _had(self, worker: int) -> dict[str, Any]:
-        """The trial that a worker was given by an earlier driver."""
-        for name in (CLAIMED, NEXT, ENDED):
-            text = self.storage.read(f"{worker_identity(worker).folder}/{name}")
-            if text is not None:
-                found: dict[str, Any] = json.loads(text)
-                return found
-        return {}
+    def _busy(self, worker: int, claim: Claim | None, seen: Seen) -> bool:
+        """Whether it trains a trial of an earlier driver's; what is lost with it, nobody has."""
+        if claim is None or claim.ended:
+            return False
+        state = situation(seen, worker_identity(worker).name(self.order.sweep)).state
+        # What is not claimed yet is claimed within the moment by a worker that runs.
+        return state not in _GONE if claim.claimed else state == "running"
+
+    def _take(self, worker: int, trial: Trial, token: str | None) -> None:
+        """A trial waits no more; with a token, a worker has it."""
+        self._waiting.remove(trial)
+        if token is not None:
+            self._given[worker] = _Given(trial, token, time.monotonic())
 
     def _give(self, worker: int, trial: Trial) -> str | None:
         """The token of the try; None where its program does not fit, or it is complete."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from framework.launch.gke.kubernetes_cluster import KubernetesCluster
+from framework.launch.gke.manifest import of_worker
 from framework.launch.gke.workers import Workers
 from framework.launch.names import worker_identity
 from framework.launch.place import Ended
@@ -219,6 +220,50 @@ def test_the_next_driver_takes_over_what_workers_have(
     given = {worker: each.trial.number for worker, each in next_place._given.items()}
     assert given == {0: 0, 1: 1}
     assert sorted(fake.created) == [name(0), name(1)]
+
+
+def claims(bucket: Path, worker: int, number: int) -> Path:
+    """As a worker does, of an earlier driver's time."""
+    file = bucket / SWEEP / worker_identity(worker).folder / "claimed.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"trial": f"trials/{number}", "token": "old", "words": []}))
+    return file
+
+
+def test_trials_stay_with_the_workers_that_train_them_whatever_their_order(
+    place: Workers, bucket: Path, tmp_path: Path
+) -> None:
+    claims(bucket, 1, 4)
+    place.start([trial(0, tmp_path / "sweep"), trial(4, tmp_path / "sweep")])
+    until(place, lambda: len(place._given) == 2)
+    assert {w: (g.trial.number, g.token == "old") for w, g in place._given.items()} == {
+        0: (0, False), 1: (4, True),
+    }  # fmt: skip
+
+
+def test_a_worker_that_trains_another_trial_is_passed_over_until_that_has_ended(
+    place: Workers, cluster: KubernetesCluster, fake: FakeCluster, bucket: Path, tmp_path: Path
+) -> None:
+    files = [claims(bucket, worker, 7 + worker) for worker in range(2)]
+    for worker in range(2):
+        cluster.create(of_worker(place.order, worker))
+        fake.admit(name(worker))
+    place.start([trial(0, tmp_path / "sweep")])
+    assert place.wait(0.5) == []
+    assert [json.loads(file.read_text())["token"] for file in files] == ["old", "old"]
+    assert not place._given
+    files[1].rename(files[1].with_name("ended.json"))
+    until(place, lambda: list(place._given) == [1])
+    assert files[0].exists()
+
+
+def test_what_a_worker_had_that_is_gone_keeps_nobody_waiting(
+    place: Workers, bucket: Path, tmp_path: Path
+) -> None:
+    files = [claims(bucket, worker, 7 + worker) for worker in range(2)]
+    place.start([trial(0, tmp_path / "sweep")])
+    until(place, lambda: list(place._given) == [0])
+    assert not files[0].exists()
 
 
 def test_stopping_takes_the_workers_away(place: Workers, fake: FakeCluster, tmp_path: Path) -> None:
