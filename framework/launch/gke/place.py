@@ -17,6 +17,7 @@ from framework.launch.gke.cluster import Cluster, ClusterError, Refused, Seen
 from framework.launch.gke.lint import check
 from framework.launch.gke.manifest import MISTAKE, of_trial
 from framework.launch.gke.order import Order
+from framework.launch.gke.saved import saved_of
 from framework.launch.gke.situation import Situation, situation
 from framework.launch.names import identity
 from framework.launch.place import Ended
@@ -230,12 +231,14 @@ class JobSets:
         seen: Seen | None = None,
     ) -> Ended:  # fmt: skip
         number = each.trial.number
+        # When all is being stopped nobody counts, and nothing shall wait for the storage.
+        step = None if self._stopping else saved_of(self.storage, each.folder, code)
         jobset = None if seen is None else seen.jobset(each.name)
         if jobset is not None:
             write_text(each.trial.run / TOLD, jobset["metadata"]["uid"])
         del self._running[number]
         seconds = 0.0 if now is None else now.seconds
-        return Ended(number, code, message, device_of(self.order), seconds)
+        return Ended(number, code, message, device_of(self.order), seconds, step=step)
 
     def _say(self, line: str) -> None:
         if line != self._said:  # once, however often it is so

@@ -18,6 +18,7 @@ from framework.launch.gke.lint import check
 from framework.launch.gke.manifest import MISTAKE, of_worker, words_of
 from framework.launch.gke.order import Order
 from framework.launch.gke.place import AGAIN, device_of
+from framework.launch.gke.saved import saved_of
 from framework.launch.gke.situation import situation
 from framework.launch.last_words import last_words
 from framework.launch.names import identity, worker_identity
@@ -129,17 +130,23 @@ class Workers:
         said = json.loads(self.storage.read(f"{folder}/{ENDED}") or "{}")
         if said.get("token") == given.token:
             self.storage.collect(run, given.trial.run)
+            step = self._saved(run, said["code"])
             self.storage.remove(f"{folder}/{ENDED}")
             message = last_words(said["said"]) if said["code"] else ""
-            self._over(worker, said["code"], message, said["seconds"])
+            self._over(worker, said["code"], message, said["seconds"], step)
             return
         self.storage.follow(run, given.trial.run)
         now = situation(seen, worker_identity(worker).name(self.order.sweep))
         if now.state in _GONE:
             # The worker is gone, and took one trial's try with it.
-            self._forget(worker)
             code = AGAIN if self._stopping else now.code or None
-            self._over(worker, code, now.why, time.monotonic() - given.since)
+            step = self._saved(run, code)
+            self._forget(worker)
+            self._over(worker, code, now.why, time.monotonic() - given.since, step)
+
+    def _saved(self, run: str, code: int | None) -> int | None:
+        """When all is being stopped nobody counts, and nothing shall wait for the storage."""
+        return None if self._stopping else saved_of(self.storage, run, code)
 
     def _give_out(self, seen: Seen) -> None:
         """Gives waiting trials to the workers that have them already, then the others to free
@@ -226,7 +233,9 @@ class Workers:
             self.cluster.create(manifest)
         return state != "leaving"
 
-    def _over(self, worker: int, code: int | None, message: str, seconds: float) -> None:
+    def _over(
+        self, worker: int, code: int | None, message: str, seconds: float, step: int | None = None
+    ) -> None:
         given = self._given.pop(worker)
         device = device_of(self.order)
-        self._ended.append(Ended(given.trial.number, code, message, device, seconds))
+        self._ended.append(Ended(given.trial.number, code, message, device, seconds, step=step))

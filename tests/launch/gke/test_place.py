@@ -15,7 +15,7 @@ from framework.launch.gke.place import CANCELLED, JobSets
 from framework.launch.gke.situation import situation
 from framework.launch.names import trial_identity
 from framework.launch.place import Ended
-from framework.launch.storage import open_storage
+from framework.launch.storage import StorageError, open_storage
 from tests.launch.gke.conftest import make, trial
 from tests.launch.gke.fake_cluster import FakeCluster
 from tests.launch.gke.fake_server import FakeServer
@@ -381,3 +381,25 @@ def test_requests_to_stop_reach_the_run_and_are_taken_back(
     place.start([trial(0, here)])  # a pruned trial goes on
     until(place, lambda: not there.exists())
     assert name(0) in fake.jobsets
+
+
+def test_how_far_a_lost_try_came_is_told_as_soon_as_the_storage_answers(
+    new_place: Callable[..., JobSets], fake: FakeCluster, bucket: Path, here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    place = new_place()
+    place.start([trial(0, here)])
+    until(place, lambda: name(0) in fake.jobsets)
+    fake.admit(name(0))
+    write(bucket, 0, "checkpoints/300/manifest.json", {})
+    with monkeypatch.context() as broken:
+        broken.setattr(place.storage, "step", out_of_reach)
+        fake.delete(name(0))
+        assert place.wait(0.6) == []
+    assert "trial 0: no answer; tried again" in place.said  # type: ignore[attr-defined]
+    ended = the_end(place)
+    assert (ended.code, ended.step) == (None, 300)
+
+
+def out_of_reach(trial: str) -> int:
+    raise StorageError("no answer")

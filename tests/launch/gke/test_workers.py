@@ -16,7 +16,7 @@ from framework.launch.gke.manifest import of_worker
 from framework.launch.gke.workers import Workers
 from framework.launch.names import worker_identity
 from framework.launch.place import Ended
-from framework.launch.storage import open_storage
+from framework.launch.storage import StorageError, open_storage
 from tests.launch.gke.conftest import make, trial
 from tests.launch.gke.fake_cluster import FakeCluster
 from tests.launch.gke.fake_server import FakeServer
@@ -187,9 +187,12 @@ def test_a_worker_that_dies_takes_one_try_with_it(
     place.start([trial(0, tmp_path / "sweep", "seed=0"), trial(1, tmp_path / "sweep", "seed=1")])
     until(place, lambda: {name(0), name(1)} <= set(fake.jobsets))
     assert place.free() == 0
+    manifest = bucket / SWEEP / "trials/0/checkpoints/300/manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.touch()
     fake.deactivate(name(0))
     ended = the_end(place)
-    assert (ended.number, ended.code) == (0, None)
+    assert (ended.number, ended.code, ended.step) == (0, None, 300)
     assert "Kueue has deactivated it for good" in ended.message
     assert not (bucket / SWEEP / worker_identity(0).folder / "next.json").exists()
     assert place.free() == 1
@@ -285,3 +288,22 @@ def test_a_worker_that_is_refused_ends_the_try_that_it_was_given(
     assert "the cluster answers 403: jobsets.jobset.x-k8s.io is forbidden" in ended[0].message
     assert not list((bucket / SWEEP).glob("workers/*/*.json"))
     assert place.free() == 2
+
+
+def test_the_end_of_a_run_is_kept_until_the_storage_says_how_far_it_came(
+    place: Workers, fake: FakeCluster, bucket: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    place.start([trial(0, tmp_path / "sweep")])
+    until(place, lambda: name(0) in fake.jobsets)
+    said = {"token": place._given[0].token, "code": 75, "seconds": 1.0, "said": ""}
+    (bucket / SWEEP / worker_identity(0).folder / "ended.json").write_text(json.dumps(said))
+    with monkeypatch.context() as broken:
+        broken.setattr(place.storage, "step", out_of_reach)
+        assert place.wait(0.5) == []
+    ended = the_end(place)
+    assert (ended.code, ended.step) == (75, 0)
+
+
+def out_of_reach(trial: str) -> int:
+    raise StorageError("no answer")
