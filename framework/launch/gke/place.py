@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from framework.config import InvalidConfig
+from framework.launch.gke.cancelled import SAID, is_cancelled
 from framework.launch.gke.cluster import Cluster, ClusterError, Refused, Seen
 from framework.launch.gke.lint import check
 from framework.launch.gke.manifest import MISTAKE, of_trial
@@ -27,7 +28,6 @@ from framework.run import write_text
 
 AGAIN, FAULT = 75, 1
 TOLD = "jobset_told"  # a file in a run directory: the JobSet whose end its driver knows
-CANCELLED = "cancelled"  # a file in the run directory of a trial that the user has taken away
 _SOON = 1.0  # seconds between questions while all is being stopped
 
 
@@ -174,8 +174,8 @@ class JobSets:
         if now.state == "absent":
             if self._stopping:
                 return self._over(each, AGAIN, "taken back from the cluster")
-            if (each.trial.run / CANCELLED).exists():
-                return self._over(each, FAULT, "cancelled", now)
+            if is_cancelled(each.trial.run):
+                return self._over(each, FAULT, SAID, now)
             return self._over(each, None, "its JobSet was taken away by somebody else", now)
         run = each.trial.run
         if now.state in ("done", "failed"):
@@ -200,6 +200,8 @@ class JobSets:
         if self.storage.complete(each.folder):  # its JobSet was kept for `keep_seconds` only
             self.storage.collect(each.folder, each.trial.run)
             return self._over(each, 0, "", now)
+        if is_cancelled(each.trial.run):  # while no driver was at work
+            return self._over(each, FAULT, SAID)
         self.fits(each.trial.overrides)
         manifest = of_trial(self.order, each.trial)
         check(manifest)

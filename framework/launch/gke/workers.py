@@ -12,14 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from framework.config import InvalidConfig
+from framework.launch.gke.cancelled import SAID, is_cancelled
 from framework.launch.gke.claims import Claim, claim_of
 from framework.launch.gke.cluster import Cluster, ClusterError, Refused, Seen
 from framework.launch.gke.lint import check
 from framework.launch.gke.manifest import MISTAKE, of_worker, words_of
 from framework.launch.gke.order import Order
-from framework.launch.gke.place import AGAIN, device_of
+from framework.launch.gke.place import AGAIN, FAULT, device_of
 from framework.launch.gke.saved import saved_of
-from framework.launch.gke.situation import situation
+from framework.launch.gke.situation import State, situation
 from framework.launch.last_words import last_words
 from framework.launch.names import identity, worker_identity
 from framework.launch.place import Ended
@@ -130,10 +131,12 @@ class Workers:
         said = json.loads(self.storage.read(f"{folder}/{ENDED}") or "{}")
         if said.get("token") == given.token:
             self.storage.collect(run, given.trial.run)
-            step = self._saved(run, said["code"])
+            step, complete = self._saved(run, said["code"]), self.storage.complete(run)
             self.storage.remove(f"{folder}/{ENDED}")
-            message = last_words(said["said"]) if said["code"] else ""
-            self._over(worker, said["code"], message, said["seconds"], step)
+            code, message = said["code"], last_words(said["said"]) if said["code"] else ""
+            if is_cancelled(given.trial.run) and not complete:
+                code, message = FAULT, SAID
+            self._over(worker, code, message, said["seconds"], step)
             return
         self.storage.follow(run, given.trial.run)
         now = situation(seen, worker_identity(worker).name(self.order.sweep))
@@ -142,6 +145,9 @@ class Workers:
             code = AGAIN if self._stopping else now.code or None
             step = self._saved(run, code)
             self._forget(worker)
+            if is_cancelled(given.trial.run):
+                self._over(worker, FAULT, SAID, time.monotonic() - given.since)
+                return
             self._over(worker, code, now.why, time.monotonic() - given.since, step)
 
     def _saved(self, run: str, code: int | None) -> int | None:
@@ -160,6 +166,8 @@ class Workers:
         for worker, claim in had.items():
             trial = by_folder.pop(claim.trial, None) if claim is not None else None
             if claim is not None and trial is not None:
+                if not is_cancelled(trial.run):  # else it was asked to end, and shall
+                    self.storage.admit(claim.trial, trial.run)
                 self._take(worker, trial, claim.token)
                 free.remove(worker)
         for worker in sorted(free, key=lambda w: had[w] is not None):
@@ -185,10 +193,15 @@ class Workers:
             self._given[worker] = _Given(trial, token, time.monotonic())
 
     def _give(self, worker: int, trial: Trial) -> str | None:
-        """The token of the try; None where its program does not fit, or it is complete."""
+        """The token of the try; None where its program does not fit, or it is complete or
+        cancelled.
+        """
         if self.storage.complete(identity(trial).folder):
             self.storage.collect(identity(trial).folder, trial.run)
             self._ended.append(Ended(trial.number, 0, "", device_of(self.order)))
+            return None
+        if is_cancelled(trial.run):
+            self._ended.append(Ended(trial.number, FAULT, SAID))
             return None
         try:
             self.fits(trial.overrides)
@@ -207,8 +220,13 @@ class Workers:
 
     def _prepare(self, worker: int, seen: Seen) -> None:
         """Has the worker's JobSet made; where it never will be, the try that it was given ends."""
+        state = situation(seen, worker_identity(worker).name(self.order.sweep)).state
+        if state in _GONE and is_cancelled(self._given[worker].trial.run):
+            self._forget(worker)
+            self._over(worker, FAULT, SAID, 0.0)
+            return
         try:
-            self._given[worker].ready = self._make_ready(worker, seen)
+            self._given[worker].ready = self._make_ready(worker, state)
         except Refused as error:
             self._forget(worker)
             self._over(worker, MISTAKE, str(error), 0.0)
@@ -218,12 +236,11 @@ class Workers:
         for name in (NEXT, CLAIMED):
             self.storage.remove(f"{worker_identity(worker).folder}/{name}")
 
-    def _make_ready(self, worker: int, seen: Seen) -> bool:
+    def _make_ready(self, worker: int, state: State) -> bool:
         """Whether the worker's JobSet is there; one that works no more is replaced, step by step
         from look to look.
         """
         name = worker_identity(worker).name(self.order.sweep)
-        state = situation(seen, name).state
         if state in ("done", "failed", "deactivated"):
             self.cluster.delete(name)
             return False

@@ -10,8 +10,9 @@ import pytest
 
 from framework.config import InvalidConfig, Problem
 from framework.launch.evidence import STOP_REQUEST
+from framework.launch.gke.cancelled import cancel
 from framework.launch.gke.kubernetes_cluster import KubernetesCluster
-from framework.launch.gke.place import CANCELLED, JobSets
+from framework.launch.gke.place import JobSets
 from framework.launch.gke.situation import situation
 from framework.launch.names import trial_identity
 from framework.launch.place import Ended
@@ -314,14 +315,28 @@ def test_a_jobset_that_is_taken_away(
     place.start([trial(0, here)])
     until(place, lambda: name(0) in fake.jobsets)
     if cancelled:
-        (here / "trials/0").mkdir(parents=True)
-        (here / "trials/0" / CANCELLED).touch()
+        cancel(here / "trials/0")
     fake.delete(name(0))
     ended = the_end(place)
     expected = (
         (1, "cancelled") if cancelled else (None, "its JobSet was taken away by somebody else")
     )
     assert (ended.code, ended.message) == expected
+
+
+def test_what_was_cancelled_without_a_driver_is_not_submitted_again(
+    new_place: Callable[..., JobSets], fake: FakeCluster, bucket: Path, here: Path
+) -> None:
+    for number in range(2):
+        cancel(here / "trials" / str(number))
+    write(bucket, 1, "summary.json", {"complete": True})  # it was faster
+    place = new_place()
+    place.start([trial(number, here) for number in range(2)])
+    ended = until(place, lambda: place._running == {})
+    assert [(one.number, one.code, one.message) for one in ended] == [
+        (0, 1, "cancelled"), (1, 0, ""),
+    ]  # fmt: skip
+    assert fake.created == []
 
 
 def test_a_program_that_does_not_fit_is_not_submitted(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.launch.gke.cancelled import cancel
 from framework.launch.gke.kubernetes_cluster import KubernetesCluster
 from framework.launch.gke.manifest import of_worker
 from framework.launch.gke.workers import Workers
@@ -307,3 +308,49 @@ def test_the_end_of_a_run_is_kept_until_the_storage_says_how_far_it_came(
 
 def out_of_reach(trial: str) -> int:
     raise StorageError("no answer")
+
+
+def test_what_was_cancelled_is_not_given_out(
+    place: Workers, fake: FakeCluster, bucket: Path, tmp_path: Path
+) -> None:
+    claimed = claims(bucket, 1, 1)  # as of a worker that was taken away with it
+    for number in range(2):
+        cancel(tmp_path / "sweep/trials" / str(number))
+    place.start([trial(number, tmp_path / "sweep") for number in range(2)])
+    ended: list[Ended] = []
+    until(place, lambda: ended.extend(place.wait(0.05)) or len(ended) == 2)
+    assert sorted((one.number, one.code, one.message) for one in ended) == [
+        (0, 1, "cancelled"), (1, 1, "cancelled"),
+    ]  # fmt: skip
+    assert fake.created == []
+    assert not claimed.exists()
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_trial_that_was_cancelled_while_a_worker_trained_it(
+    place: Workers, fake: FakeCluster, bucket: Path, tmp_path: Path, gone: bool
+) -> None:
+    place.start([trial(0, tmp_path / "sweep")])
+    until(place, lambda: name(0) in fake.jobsets)
+    cancel(tmp_path / "sweep/trials/0")
+    if gone:
+        fake.delete(name(0))
+    else:
+        said = {"token": place._given[0].token, "code": 0, "seconds": 1.0, "said": ""}
+        (bucket / SWEEP / worker_identity(0).folder / "ended.json").write_text(json.dumps(said))
+    ended = the_end(place)
+    assert (ended.code, ended.message) == (1, "cancelled")
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_worker_is_asked_no_more_what_was_taken_back(
+    place: Workers, cluster: KubernetesCluster, bucket: Path, tmp_path: Path, cancelled: bool
+) -> None:
+    claims(bucket, 0, 0)
+    cluster.create(of_worker(place.order, 0))
+    place.storage.write("trials/0/stop_request.json", "{}")
+    if cancelled:
+        cancel(tmp_path / "sweep/trials/0")
+    place.start([trial(0, tmp_path / "sweep")])
+    until(place, lambda: list(place._given) == [0])
+    assert (bucket / SWEEP / "trials/0/stop_request.json").exists() is cancelled
