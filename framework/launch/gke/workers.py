@@ -20,7 +20,7 @@ from framework.launch.gke.manifest import MISTAKE, of_worker, words_of
 from framework.launch.gke.order import Order
 from framework.launch.gke.place import AGAIN, FAULT, device_of
 from framework.launch.gke.saved import saved_of
-from framework.launch.gke.situation import State, situation
+from framework.launch.gke.situation import Situation, State, situation
 from framework.launch.last_words import last_words
 from framework.launch.names import identity, worker_identity
 from framework.launch.place import Ended
@@ -37,14 +37,21 @@ class _Given:
 
     Attributes:
         token: of this try.
-        since: when it was given, by this machine's clock.
+        looked: when that was last looked at, by this machine's clock.
+        seconds: for which its worker had its slices since it was given, as far as that was seen.
         ready: whether the worker's JobSet is there.
     """
 
     trial: Trial
     token: str
-    since: float
+    looked: float
+    seconds: float = 0.0
     ready: bool = False
+
+    def saw(self, now: Situation) -> None:
+        """A worker that waits for its slices takes no time."""
+        looked, self.looked = self.looked, time.monotonic()
+        self.seconds += self.looked - looked if now.since else 0.0
 
 
 @dataclass
@@ -140,15 +147,16 @@ class Workers:
             return
         self.storage.follow(run, given.trial.run)
         now = situation(seen, worker_identity(worker).name(self.order.sweep))
+        given.saw(now)
         if now.state in _GONE:
             # The worker is gone, and took one trial's try with it.
             code = AGAIN if self._stopping else now.code or None
             step = self._saved(run, code)
             self._forget(worker)
             if is_cancelled(given.trial.run):
-                self._over(worker, FAULT, SAID, time.monotonic() - given.since)
+                self._over(worker, FAULT, SAID, given.seconds)
                 return
-            self._over(worker, code, now.why, time.monotonic() - given.since, step)
+            self._over(worker, code, now.why, given.seconds, step)
 
     def _saved(self, run: str, code: int | None) -> int | None:
         """When all is being stopped nobody counts, and nothing shall wait for the storage."""

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,28 @@ def test_a_preempted_trial_waits_and_goes_on(
     fake.finish(name(0))
     assert the_end(place).code == 0
     assert len(fake.created) == 1
+
+
+def test_the_time_before_a_preemption_counts_and_the_wait_does_not(
+    new_place: Callable[..., JobSets], fake: FakeCluster, here: Path
+) -> None:
+    place = new_place()
+    place.start([trial(0, here)])
+    until(place, lambda: name(0) in fake.jobsets)
+    fake.jobsets[name(0)]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    fake.admit(name(0))
+    (admitted,) = [
+        each for each in fake.workloads[name(0)]["status"]["conditions"]
+        if each["type"] == "Admitted"
+    ]  # fmt: skip
+    admitted["lastTransitionTime"] = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+    place.wait(0.5)
+    fake.preempt(name(0))
+    place.wait(0.5)
+    fake.admit(name(0))
+    place.wait(0.5)
+    fake.finish(name(0))
+    assert 7200 < the_end(place).seconds < 7260
 
 
 def test_a_mistake_fails_at_once_with_its_line(

@@ -194,6 +194,7 @@ def test_a_worker_that_dies_takes_one_try_with_it(
     fake.deactivate(name(0))
     ended = the_end(place)
     assert (ended.number, ended.code, ended.step) == (0, None, 300)
+    assert ended.seconds == 0  # it never had its slices
     assert "Kueue has deactivated it for good" in ended.message
     assert not (bucket / SWEEP / worker_identity(0).folder / "next.json").exists()
     assert place.free() == 1
@@ -354,3 +355,16 @@ def test_a_worker_is_asked_no_more_what_was_taken_back(
     place.start([trial(0, tmp_path / "sweep")])
     until(place, lambda: list(place._given) == [0])
     assert (bucket / SWEEP / "trials/0/stop_request.json").exists() is cancelled
+
+
+def test_the_time_of_a_trial_whose_worker_is_gone_is_that_on_its_slices(
+    place: Workers, fake: FakeCluster, tmp_path: Path
+) -> None:
+    place.start([trial(0, tmp_path / "sweep")])
+    until(place, lambda: name(0) in fake.jobsets)
+    fake.admit(name(0))
+    place.wait(0.5)
+    fake.delete(name(0))
+    ended = the_end(place)
+    assert ended.code is None
+    assert ended.seconds > 0.1
