@@ -34,7 +34,7 @@ def make_place(request: Request) -> Place:
     try:
         check_meshes(request, order.slice, order.slices)
         plan = _first_plan(request, programs, needed=not dry)
-        found = price(order, plan, trials_of(request))
+        found = price(order, plan, trials_of(request), request.confirmations)
         if found is not None:
             say(f"Price     {found}")
         check_price(found, request.launch.get("max_cost"), order)
