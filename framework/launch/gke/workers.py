@@ -229,9 +229,13 @@ class Workers:
     def _prepare(self, worker: int, seen: Seen) -> None:
         """Has the worker's JobSet made; where it never will be, the try that it was given ends."""
         state = situation(seen, worker_identity(worker).name(self.order.sweep)).state
-        if state in _GONE and is_cancelled(self._given[worker].trial.run):
+        trial = self._given[worker].trial
+        if state in _GONE and is_cancelled(trial.run):
+            folder = identity(trial).folder
+            self.storage.collect(folder, trial.run)
+            end = (0, "") if self.storage.complete(folder) else (FAULT, SAID)
             self._forget(worker)
-            self._over(worker, FAULT, SAID, 0.0)
+            self._over(worker, *end, 0.0)
             return
         try:
             self._given[worker].ready = self._make_ready(worker, state)

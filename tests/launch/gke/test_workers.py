@@ -238,11 +238,12 @@ def claims(bucket: Path, worker: int, number: int) -> Path:
 def test_trials_stay_with_the_workers_that_train_them_whatever_their_order(
     place: Workers, bucket: Path, tmp_path: Path
 ) -> None:
-    claims(bucket, 1, 4)
+    claims(bucket, 0, 4)
+    claims(bucket, 1, 7)  # gone with its worker
     place.start([trial(0, tmp_path / "sweep"), trial(4, tmp_path / "sweep")])
     until(place, lambda: len(place._given) == 2)
     assert {w: (g.trial.number, g.token == "old") for w, g in place._given.items()} == {
-        0: (0, False), 1: (4, True),
+        0: (4, True), 1: (0, False),
     }  # fmt: skip
 
 
@@ -368,3 +369,15 @@ def test_the_time_of_a_trial_whose_worker_is_gone_is_that_on_its_slices(
     ended = the_end(place)
     assert ended.code is None
     assert ended.seconds > 0.1
+
+
+def test_a_run_that_was_complete_before_it_was_cancelled_is_done(
+    place: Workers, fake: FakeCluster, bucket: Path, tmp_path: Path
+) -> None:
+    claims(bucket, 0, 0)  # with a worker that is gone
+    place.storage.write("trials/0/summary.json", json.dumps({"complete": True}))
+    cancel(tmp_path / "sweep/trials/0")
+    place.start([trial(0, tmp_path / "sweep")])
+    assert the_end(place).code == 0
+    assert (tmp_path / "sweep/trials/0/summary.json").exists()
+    assert fake.created == []
