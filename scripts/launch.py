@@ -7,7 +7,8 @@
     python scripts/launch.py fetch SWEEP 7            its run directory, with the checkpoints
 
 SWEEP is its directory here. A confirmation of the best trial is called by its folder in it,
-`confirm/1000`. Exit codes: 0; 1 where the cluster or the storage fails; 2 for a
+`confirm/1000`. A trial that a worker of held slices trains ends after its next evaluation, when it
+is cancelled. Exit codes: 0; 1 where the cluster or the storage fails; 2 for a
 mistake of the user's.
 """
 

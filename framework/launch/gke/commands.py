@@ -1,15 +1,19 @@
 """What `scripts/launch.py` does: each command gives lines for people."""
 
+import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from framework.config import InvalidConfig, Problem, nearest
+from framework.launch.evidence import STOP_REQUEST
+from framework.launch.gke.cancelled import CANCELLED, cancel, is_cancelled, take_back
+from framework.launch.gke.claims import holder
 from framework.launch.gke.cluster import Cluster, Seen, Thing
 from framework.launch.gke.kubernetes_cluster import connect
 from framework.launch.gke.listed import Listed, listed
 from framework.launch.gke.order import Order
-from framework.launch.gke.place import CANCELLED
 from framework.launch.gke.record import RECORD, read_record
 from framework.launch.gke.situation import Situation, situation, terminated
 from framework.launch.names import worker_identity
@@ -42,7 +46,10 @@ class Commands:
 
     def logs(self, names: Sequence[str], lines: int = 100) -> Iterator[str]:
         """The end of the log of the host that failed first, else of the first."""
-        name = self._jobset(self._chosen(names)[0])
+        name = self._trains(self._chosen(names)[0])
+        if name is None:
+            yield f"no worker has trial {names[0]} now"
+            return
         seen = self.cluster.look(self.order.sweep)
         pods = seen.pods_of(name)
         if not pods:
@@ -61,9 +68,11 @@ class Commands:
                 if names:
                     yield f"trial {each.name}: {now.state}, nothing to cancel"
                 continue
-            each.run.mkdir(parents=True, exist_ok=True)
-            (each.run / CANCELLED).touch()
-            self.cluster.delete(self._jobset(each))
+            cancel(each.run)
+            if self.order.options.workers is not None and names:
+                yield f"trial {each.name}: cancelled; {self._ask(each)}"
+                continue
+            self.cluster.delete(self._jobset(each))  # with workers there is none
             yield f"trial {each.name}: cancelled; its pods save and end"
         for worker in range(0 if names else self.order.options.workers or 0):
             self.cluster.delete(worker_identity(worker).name(self.order.sweep))
@@ -84,6 +93,9 @@ class Commands:
                 yield f"trial {each.name}: Kueue considers it again"
             elif now.state == "failed":
                 failed = True
+            elif is_cancelled(each.run) and not each.row.ended:
+                self._take_back(each)
+                yield f"trial {each.name}: cancelled no more"
             elif names:
                 yield f"trial {each.name}: {now.state}, nothing to try again"
         if not failed:
@@ -92,7 +104,7 @@ class Commands:
             for each in self._chosen(names):  # as it is now that nobody writes
                 if self._now(each, seen).state == "failed":
                     self.cluster.delete(self._jobset(each))
-                    (each.run / CANCELLED).unlink(missing_ok=True)
+                    self._take_back(each)
                     each.table.change(each.row.number, state="waiting", message="")
                     yield f"trial {each.name}: waits for the next start of the sweep"
 
@@ -119,6 +131,30 @@ class Commands:
     def _jobset(self, each: Listed) -> str:
         return each.which.name(self.order.sweep)
 
+    def _trains(self, each: Listed) -> str | None:
+        """The JobSet whose pods train a trial: its own, or the worker's that has it."""
+        workers = self.order.options.workers
+        if workers is None:
+            return self._jobset(each)
+        worker = holder(self.storage, workers, each.which.folder)
+        return None if worker is None else worker_identity(worker).name(self.order.sweep)
+
+    def _ask(self, each: Listed) -> str:
+        """Asks the run that a worker trains to end, as a pruned one is; what follows of it."""
+        asked = {"reason": CANCELLED, "asked": time.time()}
+        self.storage.write(self._request(each), json.dumps(asked))
+        if self._trains(each) is None:
+            return "no worker has it"
+        return "it saves and ends after its next evaluation, and its worker goes on with others"
+
+    def _take_back(self, each: Listed) -> None:
+        if is_cancelled(each.run) and self.order.options.workers is not None:
+            self.storage.remove(self._request(each))
+        take_back(each.run)
+
+    def _request(self, each: Listed) -> str:
+        return f"{each.which.folder}/{STOP_REQUEST}"
+
     def _now(self, each: Listed, seen: Seen) -> Situation:
         """What the table says of a trial that has ended, else what the cluster does."""
         row = each.row
@@ -127,6 +163,8 @@ class Commands:
         if row.state in ("done", "pruned"):
             return Situation("done", row.message or row.state)
         now = situation(seen, self._jobset(each))
+        if now.state == "absent" and is_cancelled(each.run):
+            return Situation("leaving", "cancelled; a driver writes it to the table")
         if now.state == "absent" and self.order.options.workers is not None:
             return Situation("running" if row.state == "running" else "queued", "with a worker")
         return now

@@ -2,14 +2,15 @@
 
 import functools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from framework.config import InvalidConfig
+from framework.launch.gke.cancelled import take_all_back
 from framework.launch.gke.kubernetes_cluster import connect
 from framework.launch.gke.place import JobSets
 from framework.launch.gke.programs import Programs, check_price, price
-from framework.launch.gke.record import new_record
+from framework.launch.gke.record import Record, new_record
 from framework.launch.gke.rehearsal import Rehearsal
 from framework.launch.gke.workers import Workers
 from framework.launch.meshes import check_meshes, sampled
@@ -33,7 +34,7 @@ def make_place(request: Request) -> Place:
     try:
         check_meshes(request, order.slice, order.slices)
         plan = _first_plan(request, programs, needed=not dry)
-        found = price(order, plan, trials_of(request))
+        found = price(order, plan, trials_of(request), request.confirmations)
         if found is not None:
             say(f"Price     {found}")
         check_price(found, request.launch.get("max_cost"), order)
@@ -43,12 +44,24 @@ def make_place(request: Request) -> Place:
     except BaseException:
         programs.close()
         raise
-    begin = functools.partial(record.write, request.directory)
+    begin = _beginning(request, record)
     if dry:
         programs.close()
         return Rehearsal(order, request.directory, begin, say)
     kind = JobSets if order.options.workers is None else Workers
     return kind(order, cluster, storage, programs.check, begin, say)
+
+
+def _beginning(request: Request, record: Record) -> Callable[[], None]:
+    """What is done before trials are submitted, now that nothing of the sweep was refused."""
+    take_back = functools.cache(lambda: take_all_back(request.directory))
+
+    def begin() -> None:
+        record.write(request.directory)
+        if request.retry_failed and not request.dry_run:
+            take_back()  # once: what is cancelled from now on stays so
+
+    return begin
 
 
 def say(line: str) -> None:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from framework.config import InvalidConfig
+from framework.launch.gke.cancelled import SAID, is_cancelled
 from framework.launch.gke.cluster import Cluster, ClusterError, Refused, Seen
 from framework.launch.gke.lint import check
 from framework.launch.gke.manifest import MISTAKE, of_trial
 from framework.launch.gke.order import Order
+from framework.launch.gke.saved import saved_of
 from framework.launch.gke.situation import Situation, situation
 from framework.launch.names import identity
 from framework.launch.place import Ended
@@ -26,7 +28,6 @@ from framework.run import write_text
 
 AGAIN, FAULT = 75, 1
 TOLD = "jobset_told"  # a file in a run directory: the JobSet whose end its driver knows
-CANCELLED = "cancelled"  # a file in the run directory of a trial that the user has taken away
 _SOON = 1.0  # seconds between questions while all is being stopped
 
 
@@ -41,6 +42,8 @@ class _Running:
         step: the newest checkpoint when it was last restarted without being counted.
         free: how often that was.
         idle: how often in a row without a newer checkpoint.
+        since: its last admission that was seen, with the seconds since then.
+        before: seconds of the admissions before, each as it was last seen.
     """
 
     trial: Trial
@@ -50,6 +53,19 @@ class _Running:
     step: int = 0
     free: int = 0
     idle: int = 0
+    since: tuple[str, float] = ("", 0.0)
+    before: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """For which it has held its slices."""
+        return self.before + self.since[1]
+
+    def saw(self, now: Situation) -> None:
+        """A preempted trial knows nothing of the times before."""
+        if now.since != self.since[0]:
+            self.before = self.seconds
+        self.since = now.since, now.seconds
 
 
 @dataclass
@@ -170,18 +186,19 @@ class JobSets:
         now = situation(seen, each.name)
         if not each.submitted:
             return self._submit(each, seen, now)
+        each.saw(now)
         if now.state == "absent":
             if self._stopping:
                 return self._over(each, AGAIN, "taken back from the cluster")
-            if (each.trial.run / CANCELLED).exists():
-                return self._over(each, FAULT, "cancelled", now)
-            return self._over(each, None, "its JobSet was taken away by somebody else", now)
+            if is_cancelled(each.trial.run):
+                return self._over(each, FAULT, SAID)
+            return self._over(each, None, "its JobSet was taken away by somebody else")
         run = each.trial.run
         if now.state in ("done", "failed"):
             self.storage.collect(each.folder, run)
-            return self._over(each, now.code, now.why if now.code else "", now, seen)
+            return self._over(each, now.code, now.why if now.code else "", seen)
         if now.state == "deactivated":
-            return self._over(each, None, now.why, now, seen)
+            return self._over(each, None, now.why, seen)
         self.storage.follow(each.folder, run)
         return self._guard(each, now, seen)
 
@@ -198,7 +215,9 @@ class JobSets:
             return self._over(each, AGAIN, "not submitted yet")
         if self.storage.complete(each.folder):  # its JobSet was kept for `keep_seconds` only
             self.storage.collect(each.folder, each.trial.run)
-            return self._over(each, 0, "", now)
+            return self._over(each, 0, "")
+        if is_cancelled(each.trial.run):  # while no driver was at work
+            return self._over(each, FAULT, SAID)
         self.fits(each.trial.overrides)
         manifest = of_trial(self.order, each.trial)
         check(manifest)
@@ -223,19 +242,19 @@ class JobSets:
         self.cluster.delete(each.name)
         self.storage.collect(each.folder, each.trial.run)
         why = f"restarted {each.idle} times in a row without a checkpoint after step {step}"
-        return self._over(each, FAULT, f"{why} (launch.idle_restarts)", now, seen)
+        return self._over(each, FAULT, f"{why} (launch.idle_restarts)", seen)
 
     def _over(
-        self, each: _Running, code: int | None, message: str, now: Situation | None = None,
-        seen: Seen | None = None,
+        self, each: _Running, code: int | None, message: str, seen: Seen | None = None
     ) -> Ended:  # fmt: skip
         number = each.trial.number
+        # When all is being stopped nobody counts, and nothing shall wait for the storage.
+        step = None if self._stopping else saved_of(self.storage, each.folder, code)
         jobset = None if seen is None else seen.jobset(each.name)
         if jobset is not None:
             write_text(each.trial.run / TOLD, jobset["metadata"]["uid"])
         del self._running[number]
-        seconds = 0.0 if now is None else now.seconds
-        return Ended(number, code, message, device_of(self.order), seconds)
+        return Ended(number, code, message, device_of(self.order), each.seconds, step=step)
 
     def _say(self, line: str) -> None:
         if line != self._said:  # once, however often it is so

@@ -102,7 +102,8 @@ class Price:
     """What a sweep costs.
 
     Attributes:
-        hours: of chips.
+        trials: and confirmations of the best, which cost as much each.
+        hours: of chips, of both together.
         money: None where no price is known.
         estimated: the hours are the plan's, at its best, not the user's.
     """
@@ -111,25 +112,39 @@ class Price:
     hours: float
     money: float | None
     estimated: bool
+    confirmations: int = 0
+
+    @property
+    def runs(self) -> int:
+        """All that is trained."""
+        return self.trials + self.confirmations
 
     def __str__(self) -> str:
         least = "at least " if self.estimated else ""
-        text = f"{self.trials} trials, {least}{_amount(self.hours)} chip hours"
+        several = "s" if self.confirmations > 1 else ""
+        more = f" and {self.confirmations} confirmation{several}" if self.confirmations else ""
+        text = f"{self.trials} trials{more}, {least}{_amount(self.hours)} chip hours"
         if self.money is None:
             return f"{text}; launch.price=… gives the sum"
         return f"{text}, {least}{_amount(self.money)}"
 
 
-def price(order: Order, plan: Plan | None, trials: int) -> Price | None:
-    """The price of so many trials like the planned one; None where their time is not known."""
-    hours = order.options.hours
+def price(order: Order, plan: Plan | None, trials: int, confirmations: int = 0) -> Price | None:
+    """The price of so many runs like the planned one; None where their time is not known.
+
+    Args:
+        confirmations: of the best; of a front each of its trials has so many, which nobody knows
+            before.
+    """
+    hours, estimated = order.options.hours, order.options.hours is None
     if hours is None:
         if plan is None or plan.speed is None:
             return None
         hours = plan.speed.expected * plan.steps / 3600
-    chips = trials * order.chips * hours
+    chips = (trials + confirmations) * order.chips * hours
     each = order.options.price
-    return Price(trials, chips, None if each is None else chips * each, order.options.hours is None)
+    money = None if each is None else chips * each
+    return Price(trials, chips, money, estimated, confirmations)
 
 
 def check_price(found: Price | None, most: float | None, order: Order) -> None:
@@ -148,9 +163,10 @@ def check_price(found: Price | None, most: float | None, order: Order) -> None:
         hint = "launch.max_cost is compared with the price of the sweep"
         raise InvalidConfig(Problem(f"{KEY}.{key}", getattr(order.options, key), expected, hint))
     if found.money > most:
-        possible = math.floor(most * found.trials / found.money)
+        possible = math.floor(most * found.runs / found.money)
         expected = f"at least {_amount(found.money)}: {found}"
-        hint = f"it pays for {possible} trials; make the sweep, its trials or its slices smaller"
+        what = "runs" if found.confirmations else "trials"
+        hint = f"it pays for {possible} {what}; make the sweep, its trials or its slices smaller"
         raise InvalidConfig(Problem(f"{KEY}.max_cost", most, expected, hint))
 
 

@@ -31,7 +31,8 @@ class Situation:
         restarts: of the JobSet since it was made.
         counted: those of them that count against its limit.
         code: where it has ended, the exit code that tells why: 0, 2 for a mistake, 1.
-        seconds: since it was admitted, or until it ended.
+        seconds: since it was last admitted, or from then until it ended; 0 while it is not.
+        since: when that was, as the cluster writes times; empty while it is not.
     """
 
     state: State
@@ -40,6 +41,7 @@ class Situation:
     counted: int = 0
     code: int | None = None
     seconds: float = 0.0
+    since: str = ""
 
     @property
     def free(self) -> int:
@@ -61,7 +63,8 @@ def situation(seen: Seen, name: str) -> Situation:
         times = "once" if restarts == 1 else f"{restarts} times"
         why += f"; restarted {times}, {counted} of them counted"
     line = " ".join(why.split())[:_MOST]
-    return Situation(state, line, restarts, counted, code, _seconds(jobset, workload))
+    since = _admitted(jobset, workload)
+    return Situation(state, line, restarts, counted, code, _seconds(jobset, since), since)
 
 
 def _told(
@@ -168,17 +171,24 @@ def _true(thing: Thing, kind: str) -> Thing | None:
     return found if found.get("status") == "True" else None
 
 
-def _seconds(jobset: Thing, workload: Thing | None) -> float:
-    """From its admission, else from its making, to its end or now."""
-    admitted = None if workload is None else _true(workload, "Admitted")
-    begun = (admitted or {}).get("lastTransitionTime")
-    begun = begun or jobset["metadata"].get("creationTimestamp")
+def _admitted(jobset: Thing, workload: Thing | None) -> str:
+    """When it was last admitted; empty while it is not: waiting costs nothing."""
+    if workload is not None:
+        return str((_true(workload, "Admitted") or {}).get("lastTransitionTime", ""))
+    if jobset["spec"].get("suspend"):
+        return ""
+    # Kueue has cleared the workload away.
+    return str(jobset["metadata"].get("creationTimestamp", ""))
+
+
+def _seconds(jobset: Thing, since: str) -> float:
+    """To its end or now."""
+    if not since:
+        return 0.0
     ended: Any = _true(jobset, "Completed") or _true(jobset, "Failed") or {}
     ended = ended.get("lastTransitionTime")
-    if begun is None:
-        return 0.0
     until = _time(ended) if ended else datetime.now().astimezone()
-    return max(0.0, (until - _time(begun)).total_seconds())
+    return max(0.0, (until - _time(since)).total_seconds())
 
 
 def _time(text: str) -> datetime:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from framework.launch.gke import commands
+from framework.launch.gke.cancelled import CANCELLED
 from framework.launch.gke.kubernetes_cluster import KubernetesCluster
-from framework.launch.gke.manifest import of_trial
-from framework.launch.gke.place import CANCELLED
+from framework.launch.gke.manifest import of_trial, of_worker
 from framework.launch.gke.record import Record
+from framework.launch.names import worker_identity
 from framework.launch.sweep import Sweep, words
 from framework.launch.table import Row, Table
 from framework.launch.trial import Trial
@@ -89,6 +90,49 @@ def test_trials_are_cancelled(
     assert (sweep / "trials/2" / CANCELLED).exists()
     assert len(said(capsys, "cancel", sweep)) == 2
     assert sorted(fake.jobsets) == [f"{NAME}-t0000", f"{NAME}-t0001"]
+
+
+def test_what_was_cancelled_can_be_taken_back(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "cancel", sweep, 2)
+    (line,) = said(capsys, "status", sweep, 2)
+    assert line.split(maxsplit=4)[1] == "leaving"
+    assert line.endswith("cancelled; a driver writes it to the table")
+    assert said(capsys, "retry", sweep, 2) == ["trial 2: cancelled no more"]
+    assert not (sweep / "trials/2" / CANCELLED).exists()
+
+
+def test_a_trial_of_a_worker_is_asked_to_end_and_its_worker_is_found(
+    sweep: Path, tmp_path: Path, fake: FakeCluster, cluster: KubernetesCluster,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    record = Record(NAME, {**LAUNCH, "seen_at": str(tmp_path / "bucket"), "workers": 2})
+    record.write(sweep)
+    fake.delete(f"{NAME}-t0002")
+    fake.delete(f"{NAME}-t0003")
+    worker = f"{NAME}-{worker_identity(1).suffix}"
+    cluster.create(of_worker(record.order(), 1))
+    fake.admit(worker)
+    bucket = tmp_path / "bucket" / NAME
+    claimed = bucket / worker_identity(1).folder / "claimed.json"
+    claimed.parent.mkdir(parents=True)
+    claimed.write_text(json.dumps({"trial": "trials/2", "token": "one", "words": []}))
+    pod = fake._pods(worker)[0]["metadata"]["name"]
+    fake.logs[pod] = "step 10\n"
+    assert said(capsys, "logs", sweep, 2) == [f"{pod}:", "step 10"]
+    assert said(capsys, "logs", sweep, 3) == ["no worker has trial 3 now"]
+    assert said(capsys, "cancel", sweep, 2, 3) == [
+        "trial 2: cancelled; it saves and ends after its next evaluation, and its worker goes on "
+        "with others",
+        "trial 3: cancelled; no worker has it",
+    ]
+    asked = bucket / "trials/2/stop_request.json"
+    assert json.loads(asked.read_text())["reason"] == "cancelled"
+    assert worker in fake.jobsets
+    assert said(capsys, "cancel", sweep, 2) == ["trial 2: leaving, nothing to cancel"]
+    assert said(capsys, "retry", sweep, 2) == ["trial 2: cancelled no more"]
+    assert not asked.exists()
 
 
 def test_trials_are_tried_again(

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 
 from framework.config import InvalidConfig, Problem
 from framework.launch.evidence import STOP_REQUEST
+from framework.launch.gke.cancelled import cancel
 from framework.launch.gke.kubernetes_cluster import KubernetesCluster
-from framework.launch.gke.place import CANCELLED, JobSets
+from framework.launch.gke.place import JobSets
 from framework.launch.gke.situation import situation
 from framework.launch.names import trial_identity
 from framework.launch.place import Ended
-from framework.launch.storage import open_storage
+from framework.launch.storage import StorageError, open_storage
 from tests.launch.gke.conftest import make, trial
 from tests.launch.gke.fake_cluster import FakeCluster
 from tests.launch.gke.fake_server import FakeServer
@@ -154,6 +156,28 @@ def test_a_preempted_trial_waits_and_goes_on(
     fake.finish(name(0))
     assert the_end(place).code == 0
     assert len(fake.created) == 1
+
+
+def test_the_time_before_a_preemption_counts_and_the_wait_does_not(
+    new_place: Callable[..., JobSets], fake: FakeCluster, here: Path
+) -> None:
+    place = new_place()
+    place.start([trial(0, here)])
+    until(place, lambda: name(0) in fake.jobsets)
+    fake.jobsets[name(0)]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    fake.admit(name(0))
+    (admitted,) = [
+        each for each in fake.workloads[name(0)]["status"]["conditions"]
+        if each["type"] == "Admitted"
+    ]  # fmt: skip
+    admitted["lastTransitionTime"] = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+    place.wait(0.5)
+    fake.preempt(name(0))
+    place.wait(0.5)
+    fake.admit(name(0))
+    place.wait(0.5)
+    fake.finish(name(0))
+    assert 7200 < the_end(place).seconds < 7260
 
 
 def test_a_mistake_fails_at_once_with_its_line(
@@ -314,14 +338,28 @@ def test_a_jobset_that_is_taken_away(
     place.start([trial(0, here)])
     until(place, lambda: name(0) in fake.jobsets)
     if cancelled:
-        (here / "trials/0").mkdir(parents=True)
-        (here / "trials/0" / CANCELLED).touch()
+        cancel(here / "trials/0")
     fake.delete(name(0))
     ended = the_end(place)
     expected = (
         (1, "cancelled") if cancelled else (None, "its JobSet was taken away by somebody else")
     )
     assert (ended.code, ended.message) == expected
+
+
+def test_what_was_cancelled_without_a_driver_is_not_submitted_again(
+    new_place: Callable[..., JobSets], fake: FakeCluster, bucket: Path, here: Path
+) -> None:
+    for number in range(2):
+        cancel(here / "trials" / str(number))
+    write(bucket, 1, "summary.json", {"complete": True})  # it was faster
+    place = new_place()
+    place.start([trial(number, here) for number in range(2)])
+    ended = until(place, lambda: place._running == {})
+    assert [(one.number, one.code, one.message) for one in ended] == [
+        (0, 1, "cancelled"), (1, 0, ""),
+    ]  # fmt: skip
+    assert fake.created == []
 
 
 def test_a_program_that_does_not_fit_is_not_submitted(
@@ -381,3 +419,25 @@ def test_requests_to_stop_reach_the_run_and_are_taken_back(
     place.start([trial(0, here)])  # a pruned trial goes on
     until(place, lambda: not there.exists())
     assert name(0) in fake.jobsets
+
+
+def test_how_far_a_lost_try_came_is_told_as_soon_as_the_storage_answers(
+    new_place: Callable[..., JobSets], fake: FakeCluster, bucket: Path, here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    place = new_place()
+    place.start([trial(0, here)])
+    until(place, lambda: name(0) in fake.jobsets)
+    fake.admit(name(0))
+    write(bucket, 0, "checkpoints/300/manifest.json", {})
+    with monkeypatch.context() as broken:
+        broken.setattr(place.storage, "step", out_of_reach)
+        fake.delete(name(0))
+        assert place.wait(0.6) == []
+    assert "trial 0: no answer; tried again" in place.said  # type: ignore[attr-defined]
+    ended = the_end(place)
+    assert (ended.code, ended.step) == (None, 300)
+
+
+def out_of_reach(trial: str) -> int:
+    raise StorageError("no answer")

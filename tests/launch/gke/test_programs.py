@@ -33,6 +33,15 @@ def test_the_price_of_a_sweep() -> None:
     assert price(make(), None, 3) is None
 
 
+def test_confirmations_of_the_best_cost_as_much_as_trials() -> None:
+    order = make(price=1.2)
+    found = price(order, PLAN, 12, 3)
+    assert found is not None
+    assert str(found) == "12 trials and 3 confirmations, at least 240 chip hours, at least 288"
+    with pytest.raises(InvalidConfig, match=r"at least 288.*it pays for 13 runs"):
+        check_price(found, 250.0, order)
+
+
 @pytest.mark.parametrize(
     ("order", "most", "said"),
     [

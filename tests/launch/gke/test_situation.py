@@ -104,6 +104,25 @@ def test_why_a_trial_does_not_run(
     assert "\n" not in now.why
 
 
+@pytest.mark.parametrize(
+    ("happens", "costs"),
+    [
+        (lambda fake: None, False), (preempted, False), (waiting_for_machines, False),
+        (lambda fake: fake.deactivate(NAME), False), (lambda fake: fake.workloads.clear(), False),
+        (pending, True), (admitted_again, True), (finished, True),
+    ],
+)  # fmt: skip
+def test_only_what_is_admitted_takes_time(
+    fake: FakeCluster, cluster: KubernetesCluster, happens: Happens, costs: bool
+) -> None:
+    assert cluster.create(of_trial(make(), trial(0, Path("sweep"))))
+    fake.jobsets[NAME]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    happens(fake)
+    now = situation(cluster.look("digits-a1b2c3"), NAME)
+    assert (0 < now.seconds < 60) is costs
+    assert bool(now.since) is costs
+
+
 def test_other_sweeps_are_not_seen(fake: FakeCluster, cluster: KubernetesCluster) -> None:
     cluster.create(of_trial(make(sweep="another-ffffff"), trial(0, Path("sweep"))))
     assert cluster.look("digits-a1b2c3").jobsets == []

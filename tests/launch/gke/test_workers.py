@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from framework.launch.gke.cancelled import cancel
 from framework.launch.gke.kubernetes_cluster import KubernetesCluster
+from framework.launch.gke.manifest import of_worker
 from framework.launch.gke.workers import Workers
 from framework.launch.names import worker_identity
 from framework.launch.place import Ended
-from framework.launch.storage import open_storage
+from framework.launch.storage import StorageError, open_storage
 from tests.launch.gke.conftest import make, trial
 from tests.launch.gke.fake_cluster import FakeCluster
+from tests.launch.gke.fake_server import FakeServer
 
 SWEEP = "digits-a1b2c3"
 ROOT = Path(__file__).resolve().parents[3]
@@ -185,9 +188,13 @@ def test_a_worker_that_dies_takes_one_try_with_it(
     place.start([trial(0, tmp_path / "sweep", "seed=0"), trial(1, tmp_path / "sweep", "seed=1")])
     until(place, lambda: {name(0), name(1)} <= set(fake.jobsets))
     assert place.free() == 0
+    manifest = bucket / SWEEP / "trials/0/checkpoints/300/manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.touch()
     fake.deactivate(name(0))
     ended = the_end(place)
-    assert (ended.number, ended.code) == (0, None)
+    assert (ended.number, ended.code, ended.step) == (0, None, 300)
+    assert ended.seconds == 0  # it never had its slices
     assert "Kueue has deactivated it for good" in ended.message
     assert not (bucket / SWEEP / worker_identity(0).folder / "next.json").exists()
     assert place.free() == 1
@@ -220,9 +227,157 @@ def test_the_next_driver_takes_over_what_workers_have(
     assert sorted(fake.created) == [name(0), name(1)]
 
 
+def claims(bucket: Path, worker: int, number: int) -> Path:
+    """As a worker does, of an earlier driver's time."""
+    file = bucket / SWEEP / worker_identity(worker).folder / "claimed.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"trial": f"trials/{number}", "token": "old", "words": []}))
+    return file
+
+
+def test_trials_stay_with_the_workers_that_train_them_whatever_their_order(
+    place: Workers, bucket: Path, tmp_path: Path
+) -> None:
+    claims(bucket, 0, 4)
+    claims(bucket, 1, 7)  # gone with its worker
+    place.start([trial(0, tmp_path / "sweep"), trial(4, tmp_path / "sweep")])
+    until(place, lambda: len(place._given) == 2)
+    assert {w: (g.trial.number, g.token == "old") for w, g in place._given.items()} == {
+        0: (4, True), 1: (0, False),
+    }  # fmt: skip
+
+
+def test_a_worker_that_trains_another_trial_is_passed_over_until_that_has_ended(
+    place: Workers, cluster: KubernetesCluster, fake: FakeCluster, bucket: Path, tmp_path: Path
+) -> None:
+    files = [claims(bucket, worker, 7 + worker) for worker in range(2)]
+    for worker in range(2):
+        cluster.create(of_worker(place.order, worker))
+        fake.admit(name(worker))
+    place.start([trial(0, tmp_path / "sweep")])
+    assert place.wait(0.5) == []
+    assert [json.loads(file.read_text())["token"] for file in files] == ["old", "old"]
+    assert not place._given
+    files[1].rename(files[1].with_name("ended.json"))
+    until(place, lambda: list(place._given) == [1])
+    assert files[0].exists()
+
+
+def test_what_a_worker_had_that_is_gone_keeps_nobody_waiting(
+    place: Workers, bucket: Path, tmp_path: Path
+) -> None:
+    files = [claims(bucket, worker, 7 + worker) for worker in range(2)]
+    place.start([trial(0, tmp_path / "sweep")])
+    until(place, lambda: list(place._given) == [0])
+    assert not files[0].exists()
+
+
 def test_stopping_takes_the_workers_away(place: Workers, fake: FakeCluster, tmp_path: Path) -> None:
     place.start([trial(0, tmp_path / "sweep")])
     until(place, lambda: name(0) in fake.jobsets)
     place.stop(at_once=False)
     assert the_end(place).code == 75
     assert not fake.jobsets
+
+
+def test_a_worker_that_is_refused_ends_the_try_that_it_was_given(
+    place: Workers, fake: FakeCluster, server: FakeServer, bucket: Path, tmp_path: Path
+) -> None:
+    server.forbidden = True
+    place.start([trial(0, tmp_path / "sweep"), trial(1, tmp_path / "sweep")])
+    ended: list[Ended] = []
+    until(place, lambda: ended.extend(place.wait(0.05)) or len(ended) == 2)
+    assert [(one.number, one.code) for one in ended] == [(0, 2), (1, 2)]
+    assert "the cluster answers 403: jobsets.jobset.x-k8s.io is forbidden" in ended[0].message
+    assert not list((bucket / SWEEP).glob("workers/*/*.json"))
+    assert place.free() == 2
+
+
+def test_the_end_of_a_run_is_kept_until_the_storage_says_how_far_it_came(
+    place: Workers, fake: FakeCluster, bucket: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    place.start([trial(0, tmp_path / "sweep")])
+    until(place, lambda: name(0) in fake.jobsets)
+    said = {"token": place._given[0].token, "code": 75, "seconds": 1.0, "said": ""}
+    (bucket / SWEEP / worker_identity(0).folder / "ended.json").write_text(json.dumps(said))
+    with monkeypatch.context() as broken:
+        broken.setattr(place.storage, "step", out_of_reach)
+        assert place.wait(0.5) == []
+    ended = the_end(place)
+    assert (ended.code, ended.step) == (75, 0)
+
+
+def out_of_reach(trial: str) -> int:
+    raise StorageError("no answer")
+
+
+def test_what_was_cancelled_is_not_given_out(
+    place: Workers, fake: FakeCluster, bucket: Path, tmp_path: Path
+) -> None:
+    claimed = claims(bucket, 1, 1)  # as of a worker that was taken away with it
+    for number in range(2):
+        cancel(tmp_path / "sweep/trials" / str(number))
+    place.start([trial(number, tmp_path / "sweep") for number in range(2)])
+    ended: list[Ended] = []
+    until(place, lambda: ended.extend(place.wait(0.05)) or len(ended) == 2)
+    assert sorted((one.number, one.code, one.message) for one in ended) == [
+        (0, 1, "cancelled"), (1, 1, "cancelled"),
+    ]  # fmt: skip
+    assert fake.created == []
+    assert not claimed.exists()
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_trial_that_was_cancelled_while_a_worker_trained_it(
+    place: Workers, fake: FakeCluster, bucket: Path, tmp_path: Path, gone: bool
+) -> None:
+    place.start([trial(0, tmp_path / "sweep")])
+    until(place, lambda: name(0) in fake.jobsets)
+    cancel(tmp_path / "sweep/trials/0")
+    if gone:
+        fake.delete(name(0))
+    else:
+        said = {"token": place._given[0].token, "code": 0, "seconds": 1.0, "said": ""}
+        (bucket / SWEEP / worker_identity(0).folder / "ended.json").write_text(json.dumps(said))
+    ended = the_end(place)
+    assert (ended.code, ended.message) == (1, "cancelled")
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_worker_is_asked_no_more_what_was_taken_back(
+    place: Workers, cluster: KubernetesCluster, bucket: Path, tmp_path: Path, cancelled: bool
+) -> None:
+    claims(bucket, 0, 0)
+    cluster.create(of_worker(place.order, 0))
+    place.storage.write("trials/0/stop_request.json", "{}")
+    if cancelled:
+        cancel(tmp_path / "sweep/trials/0")
+    place.start([trial(0, tmp_path / "sweep")])
+    until(place, lambda: list(place._given) == [0])
+    assert (bucket / SWEEP / "trials/0/stop_request.json").exists() is cancelled
+
+
+def test_the_time_of_a_trial_whose_worker_is_gone_is_that_on_its_slices(
+    place: Workers, fake: FakeCluster, tmp_path: Path
+) -> None:
+    place.start([trial(0, tmp_path / "sweep")])
+    until(place, lambda: name(0) in fake.jobsets)
+    fake.admit(name(0))
+    place.wait(0.5)
+    fake.delete(name(0))
+    ended = the_end(place)
+    assert ended.code is None
+    assert ended.seconds > 0.1
+
+
+def test_a_run_that_was_complete_before_it_was_cancelled_is_done(
+    place: Workers, fake: FakeCluster, bucket: Path, tmp_path: Path
+) -> None:
+    claims(bucket, 0, 0)  # with a worker that is gone
+    place.storage.write("trials/0/summary.json", json.dumps({"complete": True}))
+    cancel(tmp_path / "sweep/trials/0")
+    place.start([trial(0, tmp_path / "sweep")])
+    assert the_end(place).code == 0
+    assert (tmp_path / "sweep/trials/0/summary.json").exists()
+    assert fake.created == []
