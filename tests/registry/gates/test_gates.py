@@ -192,6 +192,7 @@ def test_parity_is_within_its_bound(contender, changes, passed, said):
         ({"accuracy_drop": 0.0, "agreement": 0.9}, "agrees with the run in 0.9, under 0.96"),
         ({"loss_increase": 0.2}, "loss_increase of its precision is 0.2, over 0.1"),
         ({}, "stablehlo/int8/cpu has no bound, and its cost was not measured"),
+        ({"accuracy_drop": None, "calibration_increase": 0.0}, "its cost was not measured"),
     ],
 )
 def test_a_coarser_precision_is_bounded_by_what_it_costs(contender, cost, said):
@@ -202,9 +203,21 @@ def test_a_coarser_precision_is_bounded_by_what_it_costs(contender, cost, said):
     assert said in found.sentence
 
 
-def test_in_float32_there_is_always_a_bound(contender):
-    parity = [about()["parity"][0] | {"bound": None}]
-    assert not Parity()(contender(parity=parity), None).passed
+@pytest.mark.parametrize(
+    ("cost", "difference", "said"),
+    [
+        ({"accuracy_drop": 0.01, "agreement": 0.97}, 1e-2, ""),
+        ({"accuracy_drop": 0.03, "agreement": 0.97}, 1e-2, "accuracy_drop of its precision"),
+        ({"accuracy_drop": 0.01, "agreement": 0.97}, None, "differs by None"),
+        ({}, 1e-2, "stablehlo/float32/cpu has no bound, and its cost was not measured"),
+    ],
+)
+def test_float32_of_a_coarser_run_is_bounded_by_what_it_costs(contender, cost, difference, said):
+    parity = [about()["parity"][0] | {"bound": None, "largest_difference": difference}]
+    told = {name: {"value": value} for name, value in cost.items()}
+    found = Parity()(contender(parity=parity, cost=told), None)
+    assert found.passed == (not said)
+    assert said in found.sentence
 
 
 def test_every_format_is_compared(contender):
