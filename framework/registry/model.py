@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from framework.registry.errors import InvalidRequest, RegistryError
 from framework.registry.log import MODELS, Entry, place, read_log
-from framework.registry.names import check_name, is_inside, nearest
+from framework.registry.names import LATEST, check_name, is_inside, nearest
 from framework.registry.store import Store
 
 # What `fold` raises of an entry that makes no sense where it stands.
@@ -87,7 +87,7 @@ class Model:
         Raises:
             InvalidRequest: there is none.
         """
-        aliases = {**self.aliases, "latest": max(self.versions)}
+        aliases = {**self.aliases, LATEST: max(self.versions)}
         if reference.isdecimal() and int(reference) in self.versions:
             return self.versions[int(reference)]
         if reference in aliases:

@@ -152,6 +152,8 @@ def test_an_alias_of_its_own_has_gates_of_its_own(three):
         (("promote", "toy"), "promote: expected NAME VERSION, or NAME@VERSION"),
         (("promote", "toy", "1", "--alias", "champoin"), "did you mean champion?"),
         (("rollback", "toy"), "toy has no alias 'champion'"),
+        (("rollback", "toy", "--alias", "latest"), "latest is always the newest version"),
+        (("promote", "toy", "1", "--alias", "latest"), "latest is always the newest version"),
         (("rollback", "toy@1"), "expected the model alone"),
         (("pull", "toy", "out"), "pull: expected toy@VERSION or toy@ALIAS"),
         (("push", "nothing"), "nothing: no such directory"),

@@ -149,6 +149,18 @@ def test_what_cannot_be_loaded_has_no_latency(contender):
     assert "cannot be measured" in found.sentence
 
 
+def test_what_has_no_examples_has_no_latency(contender):
+    """As of `export.examples=0`."""
+    without, champion = contender(works=True, examples=False), contender(1, works=True)
+    for pair in ((without, None), (champion, without)):
+        found = Latency(calls=1, warm_up=0)(*pair)
+        assert not found.passed
+        assert found.sentence == (
+            "cannot be measured: version 1 has no examples/inputs.npz to be called with; export "
+            "it with export.examples=1 or more"
+        )
+
+
 def test_size_has_bounds_in_bytes_and_against_the_champion(contender):
     candidate, champion = contender(1), contender(2, card=CARD * 40)
     assert Size()(candidate, champion).passed
