@@ -72,6 +72,16 @@ def test_a_metric_that_is_gone_or_no_number_does_not_pass(contender):
     assert not judge({"metrics": Metrics()}, broken, contender())[0].passed
 
 
+def test_numbers_of_two_splits_are_not_compared(contender):
+    of_validation = METRICS | {"split": "validation"}
+    found = Metrics()(contender(1, metrics=of_validation), contender())
+    assert (found.passed, found.sentence) == (
+        False, "measured on validation, the champion on test: export both on the same split",
+    )  # fmt: skip
+    champion = contender(2, metrics=of_validation)
+    assert Metrics()(contender(3, metrics=of_validation), champion).passed
+
+
 def test_other_data_are_spoken_of(contender):
     other = contender(1, data={"name": "toys", "fingerprint": "other"})
     assert Metrics()(other, contender()).sentence.endswith("they were measured on different data")
