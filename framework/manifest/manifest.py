@@ -45,7 +45,9 @@ def write_manifest(directory: Path, about: Mapping[str, Any] | None = None) -> P
     Atomic: a reader sees no manifest, the former one or the new one. What it lists is on the disk
     before it, also when the power fails. Raises OSError.
     """
-    files = {name: (directory / name).stat().st_size for name in _files(directory)}
+    # A writer of the manifest that was killed has left its own, half written.
+    names = (name for name in _files(directory) if not name.startswith(f".{MANIFEST}."))
+    files = {name: (directory / name).stat().st_size for name in names}
     with ThreadPoolExecutor(_threads()) as pool:
         hashes = {name: _hashes(pool, directory / name, size) for name, size in files.items()}
         listed = {
@@ -145,7 +147,7 @@ def _files(directory: Path) -> list[str]:
     """Names, relative and with `/`, of all regular files but the manifest, sorted."""
     found = (path for path in directory.rglob("*") if path.is_file())
     names = (path.relative_to(directory).as_posix() for path in found)
-    return sorted(n for n in names if n != MANIFEST and not n.startswith(f".{MANIFEST}."))
+    return sorted(name for name in names if name != MANIFEST)
 
 
 def _hashes(pool: ThreadPoolExecutor, path: Path, size: int) -> list[Future[str]]:

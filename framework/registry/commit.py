@@ -1,10 +1,11 @@
 """The one way a model changes: look, decide, write the next entry unless another was faster."""
 
 from collections.abc import Callable
+from functools import partial
 
 from framework.registry.errors import RegistryError
-from framework.registry.log import Draft, append
-from framework.registry.model import Model, fold, read_or_empty
+from framework.registry.log import Draft, Entry, append
+from framework.registry.model import SENSELESS, Model, fold, read_or_empty
 from framework.registry.store import Store
 
 
@@ -17,6 +18,9 @@ def commit(store: Store, name: str, decide: Callable[[Model], Draft | None]) -> 
 
     Returns:
         The model afterwards.
+
+    Raises:
+        RegistryError: no reader would accept the entry, or the store fails; nothing was changed.
     """
     seen = -1
     while True:
@@ -27,6 +31,15 @@ def commit(store: Store, name: str, decide: Callable[[Model], Draft | None]) -> 
         if len(model.entries) <= seen:
             raise RegistryError(f"{store.where}: entry {seen + 1} of {name} is taken and not there")
         seen = len(model.entries)
-        entry = append(store, name, model.entries, draft)
+        # Folded before it is written: an entry that makes no sense would lock the model for good.
+        entry = append(store, name, model.entries, draft, partial(_check, store, model))
         if entry is not None:
             return fold(model, entry)
+
+
+def _check(store: Store, model: Model, entry: Entry) -> None:
+    try:
+        fold(model, entry)
+    except SENSELESS as error:
+        text = f"{store.where}: {model.name} cannot have this entry ({error}); nothing was changed"
+        raise RegistryError(text) from error

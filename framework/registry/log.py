@@ -13,7 +13,7 @@ import json
 import re
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -84,11 +84,20 @@ def read_log(store: Store, model: str) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def append(store: Store, model: str, entries: tuple[Entry, ...], draft: Draft) -> Entry | None:
+def append(
+    store: Store,
+    model: str,
+    entries: tuple[Entry, ...],
+    draft: Draft,
+    check: Callable[[Entry], None] | None = None,
+) -> Entry | None:
     """Writes the entry after `entries`; None where another writer was faster.
 
+    Args:
+        check: is shown the entry before it is written; what it raises keeps it from being so.
+
     Raises:
-        RegistryError: what it says cannot be kept as JSON, or the store fails.
+        RegistryError: what it says cannot be kept as JSON or read again, or the store fails.
     """
     number, previous = len(entries) + 1, entries[-1].sha256 if entries else None
     values = {
@@ -107,6 +116,13 @@ def append(store: Store, model: str, entries: tuple[Entry, ...], draft: Draft) -
     except (ValueError, TypeError) as error:  # a NaN in a manifest
         text = f"what is to be kept of {model} is not JSON ({error}); nothing was changed"
         raise RegistryError(text) from error
+    try:
+        entry = _decode(content, number, previous)
+    except ValueError as error:
+        text = f"{store.where}: {model} cannot have this entry ({error}); nothing was changed"
+        raise RegistryError(text) from error
+    if check is not None:
+        check(entry)
     name = place(model, number)
     try:
         store.create(name, content)
@@ -114,7 +130,7 @@ def append(store: Store, model: str, entries: tuple[Entry, ...], draft: Draft) -
         # A library that tries again may have been told that what it wrote itself is there.
         if store.read(name) != content:
             return None
-    return _decode(content, number, previous)
+    return entry
 
 
 def place(model: str, number: int) -> str:
@@ -143,9 +159,10 @@ def _decode(content: bytes, number: int, previous: str | None) -> Entry:
         raise ValueError("the chain is broken: it was written on another entry than stands there")
     if values["number"] != number or not isinstance(values["content"], dict):
         raise ValueError("damaged, it is another entry than its name says")
+    for key in ("kind", "time", "by", "reason"):
+        if not isinstance(values[key], str):
+            raise ValueError(f"{key} is {values[key]!r}, expected a text")
     kind, time, by, reason = (values[key] for key in ("kind", "time", "by", "reason"))
-    if not all(isinstance(text, str) for text in (kind, time, by, reason)):
-        raise ValueError("damaged, a text is none")
     sha256 = hashlib.sha256(content).hexdigest()
     return Entry(number, kind, time, by, reason, values["content"], sha256)
 

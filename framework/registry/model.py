@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 
 from framework.registry.errors import InvalidRequest, RegistryError
 from framework.registry.log import MODELS, Entry, place, read_log
-from framework.registry.names import check_name, is_inside, nearest
+from framework.registry.names import LATEST, check_name, is_inside, nearest
 from framework.registry.store import Store
+
+# What `fold` raises of an entry that makes no sense where it stands.
+SENSELESS = (ValueError, KeyError, TypeError, AttributeError, InvalidRequest)
 
 
 class Blob(NamedTuple):
@@ -84,7 +87,7 @@ class Model:
         Raises:
             InvalidRequest: there is none.
         """
-        aliases = {**self.aliases, "latest": max(self.versions)}
+        aliases = {**self.aliases, LATEST: max(self.versions)}
         if reference.isdecimal() and int(reference) in self.versions:
             return self.versions[int(reference)]
         if reference in aliases:
@@ -121,7 +124,7 @@ def read_or_empty(store: Store, name: str) -> Model:
     for entry in read_log(store, name):
         try:
             model = fold(model, entry)
-        except (ValueError, KeyError, TypeError, AttributeError, InvalidRequest) as error:
+        except SENSELESS as error:
             where = f"{store.where}/{place(name, entry.number)}"
             raise RegistryError(f"{where}: damaged ({type(error).__name__}: {error})") from error
     return model

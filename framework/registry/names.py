@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from framework.registry.errors import InvalidRequest
 
+LATEST = "latest"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
@@ -42,6 +43,20 @@ def check_name(name: str, kind: str) -> str:
         expected = f"up to 100 of A-Z a-z 0-9 . _ -, the first a letter or a digit{letter}"
         raise InvalidRequest(f"{name!r} cannot be the name of a {kind}: expected {expected}")
     return name
+
+
+def check_alias(name: str) -> str:
+    """The name of an alias that is to move, as it was given.
+
+    A log may have others, from before they were refused.
+
+    Raises:
+        InvalidRequest: it is no name, or `latest`, which the newest version always is.
+    """
+    if name == LATEST:
+        text = f"{LATEST} is always the newest version, and no alias that moves"
+        raise InvalidRequest(f"{text}: expected another name, such as champion")
+    return check_name(name, "alias")
 
 
 def is_inside(name: str) -> bool:

@@ -9,7 +9,7 @@ from framework.registry.errors import InvalidRequest, RegistryError
 from framework.registry.gates.gate import Contender, Finding, Gate, judge
 from framework.registry.log import Draft
 from framework.registry.model import Model, Move, read_model
-from framework.registry.names import check_name
+from framework.registry.names import check_alias
 from framework.registry.store import Store
 
 ANY = object()
@@ -60,11 +60,12 @@ def promote(
         force: the reason for which gates that fail do not count.
 
     Raises:
-        InvalidRequest: there is no such model or version, or the reason is empty.
+        InvalidRequest: there is no such model or version, the alias is `latest`, or the reason is
+            empty.
         GatesFailed: a gate refuses.
         RegistryError: the alias is not what is expected, or was moved meanwhile.
     """
-    check_name(alias, "alias")
+    check_alias(alias)
     if force is not None and not force.strip():
         raise InvalidRequest("--force needs a reason in words, which the log keeps")
     model = read_model(store, name)
@@ -108,8 +109,9 @@ def rollback(
         InvalidRequest: there is no such model or alias, or the alias never meant anything else.
         RegistryError: it is not what is expected.
     """
+    check_alias(alias)
     model = read_model(store, name)
-    model.find(check_name(alias, "alias"))
+    model.find(alias)
 
     def decide(now: Model) -> Draft:
         stack = now.stacks[alias]

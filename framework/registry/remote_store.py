@@ -1,6 +1,8 @@
 """A registry's files in a bucket, or another store that fsspec reaches."""
 
 import hashlib
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -69,13 +71,21 @@ class RemoteStore:
             yield bytes(piece)
 
     def upload(self, path: Path, name: str, sha256: str) -> None:
-        """Copies a file whole, over one of that name; it must have the hash."""
-        with _plainly(self._url(name)):
-            self._files.put_file(str(path), self._path(name))
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != sha256:
-            raise RegistryError(f"{path}: changed while it was copied; nothing was registered")
+        """Copies a file whole, over one of that name; it must have the hash.
+
+        What is hashed and sent is a copy of our own: a file that changes meanwhile must not take
+        the place of a good blob.
+        """
+        with tempfile.TemporaryDirectory(prefix="registry-") as folder:
+            own = Path(folder) / path.name
+            with _plainly(f"cannot copy {path} to {folder}"):
+                shutil.copyfile(path, own)
+                with own.open("rb") as file:
+                    found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != sha256:
+                raise RegistryError(f"{path}: changed while it was copied; nothing was registered")
+            with _plainly(self._url(name)):
+                self._files.put_file(str(own), self._path(name))
 
     def size(self, name: str) -> int | None:
         """Bytes; None where there is no such file."""
@@ -107,16 +117,26 @@ class RemoteStore:
         return []
 
     def remove_older(self, name: str, seconds: float, really: bool = True) -> bool:
-        """Removes a file last written so long ago, or only says whether it is that old."""
+        """Removes a file last written so long ago, or only says whether it is that old.
+
+        One that is written again between the second look and the removal is removed all the same:
+        a bucket cannot move a file aside.
+        """
         with _plainly(self._url(name)):
             try:
-                written = self._files.modified(self._path(name)).timestamp()
-                old = bool(time.time() - written >= seconds)
-                if old and really:
+                if not self._is_older(name, seconds):
+                    return False
+                if really:
+                    if not self._is_older(name, seconds):  # written again meanwhile
+                        return False
                     self._files.rm_file(self._path(name))
             except FileNotFoundError:
                 return False
-        return old
+        return True
+
+    def _is_older(self, name: str, seconds: float) -> bool:
+        written = self._files.modified(self._path(name)).timestamp()
+        return bool(time.time() - written >= seconds)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root

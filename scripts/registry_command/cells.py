@@ -1,9 +1,9 @@
 """What stands in the cells of the registry's tables, and the same for a program."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from framework.evaluation import formats
 from framework.registry import Model, Move, RegistryError, Store, Version
@@ -14,48 +14,73 @@ _HEADLINES = (
     "accuracy", "label_accuracy", "bits_per_byte", "mean_absolute_error", "log_loss",
 )  # fmt: skip
 _CALIBRATION = "expected_calibration_error"
-Metrics = Mapping[str, float]
+
+
+class Metrics(NamedTuple):
+    """What an artifact's metrics.json says; no split where it names none."""
+
+    split: str
+    numbers: Mapping[str, float]
 
 
 def read_metrics(store: Store, version: Version) -> Metrics | None:
-    """Measured on the test split; None where the file is damaged, which `verify` says more of."""
+    """As measured by the export; None where the file is damaged, which `verify` says more of."""
     try:
         found = json.loads(read_file(store, version, "metrics.json"))
     except FileNotFoundError:
-        return {}
+        return Metrics("", {})
     except (RegistryError, ValueError):
         return None
-    return {name: value for name, value in found.items() if type(value) in (int, float)}
+    numbers = {name: value for name, value in found.items() if type(value) in (int, float)}
+    return Metrics(str(found.get("split") or ""), numbers)
 
 
 def main_metrics(metrics: Metrics | None) -> dict[str, float]:
     """Those without the parts: no intervals, classes and slices."""
-    return {name: value for name, value in (metrics or {}).items() if "/" not in name}
+    numbers = metrics.numbers if metrics is not None else {}
+    return {name: value for name, value in numbers.items() if "/" not in name}
+
+
+def measured_on(found: Iterable[Metrics | None]) -> str:
+    """The head of a column of metrics: the test split where all are of it."""
+    splits = {metrics.split for metrics in found if metrics is not None and metrics.numbers}
+    return "On the test split" if splits <= {"test"} else "Measured"
+
+
+def split_told(metrics: Metrics) -> str:
+    """`the validation split`."""
+    return f"the {metrics.split} split" if metrics.split else "a split without a name"
 
 
 def headline(metrics: Metrics | None) -> str:
-    """The metric that says most, with its interval: `accuracy 99.2% (97.6 to 99.7%)`."""
+    """The metric that says most, with its interval: `accuracy 99.2% (97.6 to 99.7%)`; and the
+    split, where it is not the test split.
+    """
     if metrics is None:
         return "damaged, see verify"
-    name = next((name for name in _HEADLINES if name in metrics), None)
-    return f"{formats.title(name)} {measured(name, metrics)}" if name else NOTHING
+    name = next((name for name in _HEADLINES if name in metrics.numbers), None)
+    if name is None:
+        return NOTHING
+    where = "" if metrics.split == "test" else f"{metrics.split or 'unnamed split'}: "
+    return f"{where}{formats.title(name)} {measured(name, metrics.numbers)}"
 
 
 def calibration(metrics: Metrics | None) -> str:
     """The calibration error, with its interval."""
-    return measured(_CALIBRATION, metrics) if metrics and _CALIBRATION in metrics else NOTHING
+    numbers = metrics.numbers if metrics is not None else {}
+    return measured(_CALIBRATION, numbers) if _CALIBRATION in numbers else NOTHING
 
 
-def measured(name: str, metrics: Metrics) -> str:
+def measured(name: str, numbers: Mapping[str, float]) -> str:
     """A metric and its interval."""
-    ends = interval(name, metrics)
-    text = formats.metric(name, metrics[name])
+    ends = interval(name, numbers)
+    text = formats.metric(name, numbers[name])
     return text if ends == NOTHING else f"{text} ({ends})"
 
 
-def interval(name: str, metrics: Metrics) -> str:
+def interval(name: str, numbers: Mapping[str, float]) -> str:
     """The ends of a metric's interval."""
-    return formats.span(name, metrics.get(f"{name}/low"), metrics.get(f"{name}/high")) or NOTHING
+    return formats.span(name, numbers.get(f"{name}/low"), numbers.get(f"{name}/high")) or NOTHING
 
 
 def when(time: str) -> str:
@@ -114,7 +139,8 @@ def version_values(model: Model, version: Version, metrics: Metrics | None) -> d
     return {
         "model": model.name, "version": version.number, "aliases": aliases(model, version),
         "pushed": version.entry.time, "by": version.entry.by, "reason": version.entry.reason,
-        "bytes": version.size, "metrics": dict(metrics) if metrics is not None else None,
+        "bytes": version.size, "split": metrics.split if metrics is not None else None,
+        "metrics": dict(metrics.numbers) if metrics is not None else None,
         "about": dict(version.about),
     }  # fmt: skip
 

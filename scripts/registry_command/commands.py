@@ -8,7 +8,7 @@ from typing import Any
 from framework import registry
 from framework.registry import InvalidRequest, Store, open_store, parse_reference, read_model
 from framework.registry.gates import Gate
-from framework.registry.names import Reference, nearest
+from framework.registry.names import Reference, check_alias, nearest
 from framework.registry.promotion import ANY
 from scripts.registry_command import settings as settings_of
 from scripts.registry_command import tables
@@ -70,7 +70,7 @@ def _promote(store: Store, chosen: argparse.Namespace, settings: Mapping[str, An
     version = chosen.version or reference.version
     if not version or (chosen.version and reference.version):
         raise InvalidRequest("promote: expected NAME VERSION, or NAME@VERSION")
-    gates = _gates(settings, chosen.alias)
+    gates = _gates(settings, check_alias(chosen.alias))
     done = registry.promote(
         store, reference.model, version, chosen.alias, gates,
         expect=_expected(chosen.expect), reason=chosen.reason, force=chosen.force,

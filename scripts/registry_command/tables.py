@@ -59,11 +59,12 @@ def pushed(done: Pushed, where: str) -> Answer:
 
 def models(store: Store, found: Sequence[Model]) -> Answer:
     """All models, a line each."""
-    rows, values = [], []
+    rows, values, measured = [], [], []
     for one in found:
         newest = one.versions[max(one.versions)]
         shown = one.versions[one.aliases.get("champion", newest.number)]
         metrics = cells.read_metrics(store, shown)
+        measured.append(metrics)
         others = {alias: v for alias, v in one.aliases.items() if alias != "champion"}
         champion = one.aliases.get("champion")
         rows.append((
@@ -74,9 +75,11 @@ def models(store: Store, found: Sequence[Model]) -> Answer:
         ))  # fmt: skip
         values.append({
             "model": one.name, "aliases": dict(one.aliases), "newest": newest.number,
-            "pushed": newest.entry.time, "metrics": cells.main_metrics(metrics),
+            "pushed": newest.entry.time, "split": metrics.split if metrics is not None else None,
+            "metrics": cells.main_metrics(metrics),
         })  # fmt: skip
-    heads = ("Model", "Champion", "Other aliases", "Newest", "Pushed", "On the test split", "Size")
+    on = cells.measured_on(measured)
+    heads = ("Model", "Champion", "Other aliases", "Newest", "Pushed", on, "Size")
     lines = [_table(heads, rows)] if rows else [f"{store.where} holds no models; `push` adds one."]
     return Answer({"registry": store.where, "models": values}, lines)
 
@@ -96,8 +99,8 @@ def model(store: Store, one: Model) -> Answer:
         for v in versions
     ]  # fmt: skip
     heads = (
-        "Version", "Alias", "Pushed", "By", "On the test split", "Calibration error", "Precision",
-        "Size", "Commit", "Reason",
+        "Version", "Alias", "Pushed", "By", cells.measured_on(metrics.values()),
+        "Calibration error", "Precision", "Size", "Commit", "Reason",
     )  # fmt: skip
     parts: list[Any] = [f"{one.name}: {_aliases_told(one)}", _table(heads, rows)]
     moves = [cells.move_row(move) for move in reversed(one.moves)]
@@ -131,10 +134,10 @@ def version(store: Store, one: Model, found: Version) -> Answer:
     if shown:
         assert metrics is not None
         rows = [
-            (formats.title(n), formats.metric(n, v), cells.interval(n, metrics))
+            (formats.title(n), formats.metric(n, v), cells.interval(n, metrics.numbers))
             for n, v in shown.items()
         ]
-        parts.append(_table(("On the test split", "Value", "Interval"), rows))
+        parts.append(_table((f"On {cells.split_told(metrics)}", "Value", "Interval"), rows))
     for move in (move for move in one.moves if move.version == found.number and move.gates):
         rows = [cells.gate_row(gate) for gate in move.gates]
         parts.append(f"Gates to {move.alias}, {cells.when(move.entry.time)}{cells.forced(move)}")

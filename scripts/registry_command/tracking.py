@@ -23,13 +23,14 @@ def log_push(
     except OSError as error:
         print(f"W&B: {error}; the version is registered all the same", file=sys.stderr)
         return
+    metrics = cells.read_metrics(store, done.version) or cells.Metrics("", {})
+    config = {"model": done.model, "version": done.version.number, "split": metrics.split}
     tracker = open_trackers(
         replace(options, tensorboard=False, jsonl=False), directory,
-        config={"model": done.model, "version": done.version.number, **done.version.about},
+        config={**config, **done.version.about},
         name=name, resume_step=None, warn=lambda line: print(line, file=sys.stderr), job="push",
     )  # fmt: skip
-    metrics = cells.read_metrics(store, done.version) or {}
     step = int((done.version.about.get("run") or {}).get("step") or 0)
-    tracker.scalars(step, {"version": float(done.version.number), **metrics})
+    tracker.scalars(step, {"version": float(done.version.number), **metrics.numbers})
     tracker.artifact(done.model, "model", path)
     tracker.close(True)

@@ -44,6 +44,13 @@ def test_a_missing_and_an_extra_file_are_refused_by_name(folder):
     assert "programs/other: not in the manifest" in str(raised.value)
 
 
+def test_an_extra_file_cannot_hide_behind_the_manifests_name(folder):
+    (folder / f".{MANIFEST}.evil").mkdir()
+    (folder / f".{MANIFEST}.evil" / "payload.py").write_text("x")
+    with pytest.raises(ArtifactError, match=r"\.manifest\.json\.evil/payload\.py: not in the"):
+        inspect(folder)
+
+
 def test_links_are_refused_also_to_the_same_bytes(folder, tmp_path):
     weights = folder / "weights" / "weights.safetensors"
     outside = weights.rename(tmp_path / "outside")

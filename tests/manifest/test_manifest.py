@@ -82,6 +82,23 @@ def test_a_file_more_is_a_problem_only_where_asked(folder):
     assert verify(folder, exact=True) == ["more: not in the manifest"]
 
 
+@pytest.mark.parametrize("name", [f".{MANIFEST}.evil/payload.py", f".{MANIFEST}.evil"])
+def test_a_file_more_is_a_problem_whatever_its_name(folder, name):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("x")
+    assert verify(folder) == []
+    assert verify(folder, exact=True) == [f"{name}: not in the manifest"]
+
+
+def test_what_a_killed_writer_left_is_not_listed(folder):
+    left = folder / f".{MANIFEST}.12345"
+    left.write_text("{")
+    write_manifest(folder)
+    assert set(read_manifest(folder).files) == set(CONTENTS)
+    left.unlink()
+    assert verify(folder, exact=True) == []
+
+
 def test_what_takes_the_place_of_a_file_is_a_problem(folder, tmp_path_factory):
     (folder / "a").unlink()
     os.mkfifo(folder / "a")  # whoever opened it would wait for ever

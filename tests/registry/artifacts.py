@@ -54,7 +54,7 @@ def about(**changes: Any) -> dict[str, Any]:
 
 def make_artifact(
     path: Path, seed: int = 0, *, metrics: dict[str, Any] | None = None, card: str = CARD,
-    works: bool = False, **changes: Any,
+    works: bool = False, examples: bool = True, **changes: Any,
 ) -> Path:  # fmt: skip
     """An artifact at `path`; another one for each seed.
 
@@ -75,9 +75,10 @@ def make_artifact(
     for name, content in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content)
-    (path / "examples").mkdir()
-    np.savez(path / "examples/inputs.npz", x=rng.random((20, 4), np.float32))
-    np.savez(path / "examples/outputs.npz", probabilities=np.full((20, 2), 0.5, np.float32))
+    if examples:
+        (path / "examples").mkdir()
+        np.savez(path / "examples/inputs.npz", x=rng.random((20, 4), np.float32))
+        np.savez(path / "examples/outputs.npz", probabilities=np.full((20, 2), 0.5, np.float32))
     write_manifest(path, about(**changes))
     return path
 

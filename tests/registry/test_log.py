@@ -128,6 +128,16 @@ def test_of_two_that_append_one_does(store, artifacts):
     assert read_log(store, "toy")[-1].reason == "one"
 
 
+def test_an_entry_that_could_not_be_read_again_is_not_written(store, artifacts):
+    push(store, artifacts[0])
+    said = r"toy cannot have this entry \(reason is None, expected a text\); nothing was changed"
+    with pytest.raises(RegistryError, match=said):
+        push(store, artifacts[1], reason=None)
+    with pytest.raises(RegistryError, match="cannot have this entry"):
+        append(store, "toy", read_log(store, "toy"), Draft("promote", None, {}))
+    assert [entry.number for entry in read_log(store, "toy")] == [1]
+
+
 def test_a_library_that_tries_again_is_not_refused_what_it_wrote_itself(store, artifacts):
     create = store.create
 

@@ -12,6 +12,7 @@ from framework.registry import (
     rollback,
 )
 from framework.registry.gates import Verdict
+from framework.registry.log import Draft, append, read_log
 
 
 def lets(candidate, champion):
@@ -158,6 +159,21 @@ def test_a_rollback_goes_back_one_promotion_at_a_time(three):
 def test_what_is_not_there_is_named_with_what_is(three, name, version, said):
     with pytest.raises(InvalidRequest, match=said):
         promote(three, name, version, "champion", {})
+
+
+def test_latest_is_no_alias_that_moves(three):
+    for move in (lambda: promote(three, "toy", "1", "latest", {}),
+                 lambda: rollback(three, "toy", "latest")):  # fmt: skip
+        with pytest.raises(InvalidRequest, match="latest is always the newest version"):
+            move()
+    assert len(read_model(three, "toy").entries) == 3
+
+
+def test_a_log_with_an_alias_of_that_name_is_still_read(three):
+    content = {"alias": "latest", "before": None, "version": 1}
+    append(three, "toy", read_log(three, "toy"), Draft("promote", "", content))
+    model = read_model(three, "toy")
+    assert (model.aliases, model.find("latest").number) == ({"latest": 1}, 3)
 
 
 def test_an_alias_cannot_look_like_a_version(three):

@@ -7,9 +7,10 @@ import shutil
 
 import pytest
 
+from framework.manifest import write_manifest
 from framework.registry import InvalidRequest, RegistryError, push, read_model, verify
 from framework.registry.blobs import place
-from tests.registry.artifacts import make_artifact
+from tests.registry.artifacts import about, make_artifact
 
 
 def test_versions_are_numbered_from_one(store, artifacts):
@@ -97,6 +98,20 @@ def test_a_manifest_with_a_number_that_is_not_finite_is_refused(store, tmp_path)
     with pytest.raises(RegistryError, match="is not JSON"):
         push(store, artifact)
     assert store.files("models") == []
+
+
+@pytest.mark.parametrize("name", ["notes: mine.md", "a\\b"])
+def test_an_artifact_with_a_name_that_no_reader_accepts_locks_nothing(store, tmp_path, name):
+    push(store, make_artifact(tmp_path / "good"))
+    odd = make_artifact(tmp_path / "odd", 1)
+    (odd / name).write_text("hello")
+    (odd / "manifest.json").unlink()
+    write_manifest(odd, about())
+    with pytest.raises(RegistryError, match="toy cannot have this entry") as caught:
+        push(store, odd)
+    assert f"the file {name!r} would not be inside" in str(caught.value)
+    assert "nothing was changed" in str(caught.value)
+    assert list(read_model(store, "toy").versions) == [1]
 
 
 def test_a_file_that_goes_away_while_it_is_copied(store, tmp_path, monkeypatch):

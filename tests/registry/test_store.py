@@ -1,6 +1,7 @@
 """What every place must do alike, and which places are refused."""
 
 import errno
+import hashlib
 import os
 import threading
 
@@ -76,6 +77,48 @@ def test_a_file_that_is_written_while_it_is_removed_stays(local, tmp_path, monke
         patch.setattr(os, "rename", rename_late)
         assert not local.remove_older("a", 60)
     assert local.read("a") == b"new"
+
+
+def test_in_a_bucket_a_file_that_is_written_after_the_first_look_stays(monkeypatch):
+    store = open_store(bucket(), make=True)
+    store.create("a", b"old")
+    modified, looks = MemoryFileSystem.modified, []
+
+    def modified_and_written(self, path):
+        found = modified(self, path)
+        if looks:
+            return found
+        looks.append(path)
+        self.pipe_file(path, b"new")
+        return found.replace(year=2000)
+
+    monkeypatch.setattr(MemoryFileSystem, "modified", modified_and_written)
+    assert not store.remove_older("a", 60)
+    assert store.read("a") == b"new"
+
+
+def test_a_file_of_another_content_takes_no_place(store, tmp_path):
+    file, good = tmp_path / "file", hashlib.sha256(b"good").hexdigest()
+    file.write_bytes(b"good")
+    store.upload(file, "a", good)
+    file.write_bytes(b"evil")
+    with pytest.raises(RegistryError, match="changed while it was copied; nothing was registered"):
+        store.upload(file, "a", good)
+    assert store.read("a") == b"good"
+
+
+def test_what_is_sent_to_a_bucket_is_what_was_hashed(tmp_path, monkeypatch):
+    store = open_store(bucket(), make=True)
+    file, put = tmp_path / "file", MemoryFileSystem.put_file
+    file.write_bytes(b"good")
+
+    def put_late(self, *given, **more):
+        file.write_bytes(b"evil")
+        put(self, *given, **more)
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", put_late)
+    store.upload(file, "a", hashlib.sha256(b"good").hexdigest())
+    assert store.read("a") == b"good"
 
 
 def test_where_nothing_is_nothing_is_read(tmp_path):

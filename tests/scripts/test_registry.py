@@ -152,6 +152,8 @@ def test_an_alias_of_its_own_has_gates_of_its_own(three):
         (("promote", "toy"), "promote: expected NAME VERSION, or NAME@VERSION"),
         (("promote", "toy", "1", "--alias", "champoin"), "did you mean champion?"),
         (("rollback", "toy"), "toy has no alias 'champion'"),
+        (("rollback", "toy", "--alias", "latest"), "latest is always the newest version"),
+        (("promote", "toy", "1", "--alias", "latest"), "latest is always the newest version"),
         (("rollback", "toy@1"), "expected the model alone"),
         (("pull", "toy", "out"), "pull: expected toy@VERSION or toy@ALIAS"),
         (("push", "nothing"), "nothing: no such directory"),
@@ -228,6 +230,25 @@ def test_what_is_damaged_is_named(three, tmp_path):
         assert (code, err.count("\n")) == (1, 1)
         assert "00000002.json" in err
     assert three("verify")[0] == 1
+
+
+def test_the_split_that_was_measured_is_shown(run, artifacts, tmp_path):
+    run("push", artifacts / "first")
+    other = METRICS | {"split": "validation"}
+    run("push", make_artifact(tmp_path / "other", 4, metrics=other, name="other"))
+    for words in (("list",), ("show", "other")):
+        out = run(*words)[1]
+        assert "validation: Accuracy 90.0%" in out
+        assert "On the test split" not in out
+    assert "On the validation split" in run("show", "other@1")[1]
+    listed = json.loads(run("list", "--json")[1])["models"]
+    assert [(one["model"], one["split"]) for one in listed] == [
+        ("other", "validation"), ("toy", "test"),
+    ]  # fmt: skip
+    assert json.loads(run("show", "other@1", "--json")[1])["split"] == "validation"
+    shown = run("show", "toy")[1]
+    assert "On the test split" in shown
+    assert "test: " not in shown
 
 
 def test_damaged_metrics_hide_nothing_else(three, tmp_path):

@@ -67,13 +67,23 @@ class Contender:
         """What the artifact's manifest says of it."""
         return self.version.about
 
-    @cached_property
+    @property
     def metrics(self) -> dict[str, float]:
-        """The numbers of the test split, by full names; empty where there are none."""
+        """The numbers of `split`, by full names; empty where there are none."""
+        return self._measured[1]
+
+    @property
+    def split(self) -> str:
+        """The split that the metrics were measured on; empty where they do not say."""
+        return self._measured[0]
+
+    @cached_property
+    def _measured(self) -> tuple[str, dict[str, float]]:
         text = self.text("metrics.json")
         try:
             found = json.loads(text) if text else {}
-            return {n: float(one) for n, one in found.items() if type(one) in (int, float)}
+            numbers = {n: float(one) for n, one in found.items() if type(one) in (int, float)}
+            return str(found.get("split") or ""), numbers
         except (ValueError, AttributeError) as error:
             number = self.version.number
             raise RegistryError(f"metrics.json of version {number}: not JSON by name") from error

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framework.artifact import Artifact, ArtifactError, load
+from framework.artifact import ArtifactError, load
 from framework.registry.gates.gate import Contender, Number, Verdict
+
+_EXAMPLES = "examples/inputs.npz"
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,9 @@ class Latency:
         """Fails where a bound is broken, or where an artifact cannot be loaded here."""
         contenders = [candidate] if champion is None else [candidate, champion]
         try:
-            loaded = [load(one.directory, batch_sizes=[self.batch]) for one in contenders]
+            calls = [_call(one, self.batch) for one in contenders]
         except ArtifactError as error:
             return Verdict(False, f"cannot be measured: {error}")
-        calls = [_call(artifact, self.batch) for artifact in loaded]
         medians = _interleaved(calls, self.calls, self.warm_up)
         own = medians[0]
         numbers: dict[str, Number] = {"milliseconds": own, "batch": self.batch}
@@ -60,8 +61,16 @@ class Latency:
         return Verdict(not wrong, ", ".join(said), numbers)
 
 
-def _call(artifact: Artifact, batch: int) -> Callable[[], object]:
-    """The artifact's program on its first examples, over again where they are too few."""
+def _call(contender: Contender, batch: int) -> Callable[[], object]:
+    """The artifact's program on its first examples, over again where they are too few.
+
+    Raises:
+        ArtifactError: it cannot be loaded here, or was exported without examples.
+    """
+    if _EXAMPLES not in contender.version.files:
+        text = f"version {contender.version.number} has no {_EXAMPLES} to be called with"
+        raise ArtifactError(f"{text}; export it with export.examples=1 or more")
+    artifact = load(contender.directory, batch_sizes=[batch])
     inputs, _ = artifact.examples()
     filled = {
         name: np.resize(array[:batch], (batch, *array.shape[1:])) for name, array in inputs.items()

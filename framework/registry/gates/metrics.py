@@ -22,9 +22,13 @@ class Metrics:
             raise ValueError(f"names={self.names} margin={self.margin}: a name, and from 0")
 
     def __call__(self, candidate: Contender, champion: Contender | None) -> Verdict:
-        """Fails where one is worse, or where the champion's cannot be compared."""
+        """Fails where one is worse, or where they cannot be compared: other splits are not."""
         if champion is None:
             return Verdict(True, "there is no version to compare it with")
+        if candidate.split != champion.split:
+            on, before = (one.split or "no split by name" for one in (candidate, champion))
+            text = f"measured on {on}, the champion on {before}"
+            return Verdict(False, f"{text}: export both on the same split")
         names = [name for name in self.names if name in champion.metrics]
         if not names:
             return Verdict(False, f"the champion has none of {', '.join(self.names)}")

@@ -6,13 +6,16 @@ from typing import Any
 
 from framework.registry.gates.gate import Contender, Number, Verdict
 
+_BOUNDED = ("accuracy_drop", "loss_increase", "agreement")
+
 
 @dataclass(frozen=True)
 class Parity:
     """Every comparison that the export made is within its bound, and every format was compared.
 
-    A coarser precision than the run's has no bound on single numbers; the export measures what it
-    costs (`cost` in the manifest), which has bounds here.
+    Where the export's precision is coarser than the run's, or the run's than the export's, single
+    numbers have no bound; the export measures what it costs (`cost` in the manifest), which has
+    bounds here.
 
     Attributes:
         examples: that each comparison must rest on, at least.
@@ -35,9 +38,9 @@ class Parity:
             name = f"{one['format']}/{one['precision']}/{one['platform']}"
             found, bound = one["largest_difference"], one["bound"]
             numbers |= {name: found, f"{name}/bound": bound}
-            if bound is None and one["precision"] != "float32":
+            if bound is None and found is not None:
                 coarse.append(name)
-            elif bound is None or found is None or found > bound:
+            elif found is None or found > bound:
                 wrong.append(f"{name} differs by {found}, over {bound}")
             if one["examples"] < self.examples:
                 wrong.append(f"{name} was compared on {one['examples']} examples only")
@@ -54,7 +57,7 @@ class Parity:
     def _too_dear(self, coarse: list[str], cost: Mapping[str, Any]) -> list[str]:
         if not coarse:
             return []
-        if not cost:
+        if all(cost.get(name) is None for name in _BOUNDED):
             return [f"{name} has no bound, and its cost was not measured" for name in coarse]
         wrong = [
             f"{name} of its precision is {cost[name]:.4g}, over {most:g}"

@@ -43,6 +43,12 @@ def kept_teacher(run: Path) -> Mapping[str, Any] | None:
     return data.get("teacher")
 
 
+def kept_data(run: Path) -> str | None:
+    """Fingerprint of the data whose examples they are about; None where there are none."""
+    data: Mapping[str, Any] = RunDirectory(run).read_json("data.json") or {}
+    return data.get("fingerprint")
+
+
 def read_words(run: Path, about: Mapping[str, Any]) -> np.ndarray | None:
     """float32 [n, outputs] as they were kept; None where they are missing or damaged."""
     try:

@@ -14,6 +14,7 @@ from framework.run import RunDirectory
 from framework.train.distilling.kept import (
     HASH,
     keep_words,
+    kept_data,
     kept_teacher,
     read_words,
     said_again,
@@ -30,7 +31,8 @@ def taught(
     """The experiment whose training examples carry what its teacher says of each.
 
     Of the examples as they are, before augmentation. A run that goes on has the words that it
-    began with, read from its directory.
+    began with, read from its directory; where the user has allowed another teacher or other data,
+    the teacher is asked again.
 
     Raises:
         InvalidConfig: the teacher cannot be opened, or says other than what the run began with
@@ -40,8 +42,10 @@ def taught(
         return experiment
     teacher = find_teacher(experiment.teacher)
     before = by_first(lambda: kept_teacher(directory.path))
-    if before is not None and before.get("fingerprint") != teacher.fingerprint:
-        before = None  # another teacher, which the user has allowed
+    begun = by_first(lambda: kept_data(directory.path))
+    now = (teacher.fingerprint, experiment.data.fingerprint)
+    if before is not None and (before.get("fingerprint"), begun) != now:
+        before = None  # another teacher or other examples, which the user has allowed
     said = read_words(directory.path, before) if before is not None else None
     if said is None:
         console.print(f"Asking the teacher {teacher.name} about the training split.")

@@ -72,6 +72,16 @@ def test_a_metric_that_is_gone_or_no_number_does_not_pass(contender):
     assert not judge({"metrics": Metrics()}, broken, contender())[0].passed
 
 
+def test_numbers_of_two_splits_are_not_compared(contender):
+    of_validation = METRICS | {"split": "validation"}
+    found = Metrics()(contender(1, metrics=of_validation), contender())
+    assert (found.passed, found.sentence) == (
+        False, "measured on validation, the champion on test: export both on the same split",
+    )  # fmt: skip
+    champion = contender(2, metrics=of_validation)
+    assert Metrics()(contender(3, metrics=of_validation), champion).passed
+
+
 def test_other_data_are_spoken_of(contender):
     other = contender(1, data={"name": "toys", "fingerprint": "other"})
     assert Metrics()(other, contender()).sentence.endswith("they were measured on different data")
@@ -149,6 +159,18 @@ def test_what_cannot_be_loaded_has_no_latency(contender):
     assert "cannot be measured" in found.sentence
 
 
+def test_what_has_no_examples_has_no_latency(contender):
+    """As of `export.examples=0`."""
+    without, champion = contender(works=True, examples=False), contender(1, works=True)
+    for pair in ((without, None), (champion, without)):
+        found = Latency(calls=1, warm_up=0)(*pair)
+        assert not found.passed
+        assert found.sentence == (
+            "cannot be measured: version 1 has no examples/inputs.npz to be called with; export "
+            "it with export.examples=1 or more"
+        )
+
+
 def test_size_has_bounds_in_bytes_and_against_the_champion(contender):
     candidate, champion = contender(1), contender(2, card=CARD * 40)
     assert Size()(candidate, champion).passed
@@ -192,6 +214,7 @@ def test_parity_is_within_its_bound(contender, changes, passed, said):
         ({"accuracy_drop": 0.0, "agreement": 0.9}, "agrees with the run in 0.9, under 0.96"),
         ({"loss_increase": 0.2}, "loss_increase of its precision is 0.2, over 0.1"),
         ({}, "stablehlo/int8/cpu has no bound, and its cost was not measured"),
+        ({"accuracy_drop": None, "calibration_increase": 0.0}, "its cost was not measured"),
     ],
 )
 def test_a_coarser_precision_is_bounded_by_what_it_costs(contender, cost, said):
@@ -202,9 +225,21 @@ def test_a_coarser_precision_is_bounded_by_what_it_costs(contender, cost, said):
     assert said in found.sentence
 
 
-def test_in_float32_there_is_always_a_bound(contender):
-    parity = [about()["parity"][0] | {"bound": None}]
-    assert not Parity()(contender(parity=parity), None).passed
+@pytest.mark.parametrize(
+    ("cost", "difference", "said"),
+    [
+        ({"accuracy_drop": 0.01, "agreement": 0.97}, 1e-2, ""),
+        ({"accuracy_drop": 0.03, "agreement": 0.97}, 1e-2, "accuracy_drop of its precision"),
+        ({"accuracy_drop": 0.01, "agreement": 0.97}, None, "differs by None"),
+        ({}, 1e-2, "stablehlo/float32/cpu has no bound, and its cost was not measured"),
+    ],
+)
+def test_float32_of_a_coarser_run_is_bounded_by_what_it_costs(contender, cost, difference, said):
+    parity = [about()["parity"][0] | {"bound": None, "largest_difference": difference}]
+    told = {name: {"value": value} for name, value in cost.items()}
+    found = Parity()(contender(parity=parity, cost=told), None)
+    assert found.passed == (not said)
+    assert said in found.sentence
 
 
 def test_every_format_is_compared(contender):
