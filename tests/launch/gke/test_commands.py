@@ -173,7 +173,7 @@ def confirmed(sweep: Path, fake: FakeCluster, cluster: KubernetesCluster) -> dic
     """Three confirmations of trial 0 as a driver makes them: done, running, failed. Their JobSets
     by their seeds."""
     fixed, values = ["experiment=digits", "optimizer=sgd"], {"optimizer.learning_rate": 0.01}
-    Sweep(sweep).begin({"fixed": fixed})
+    Sweep(sweep).begin({"fixed": fixed, "space": {}, "sweeper": {"name": "grid"}, "sweep": {}})
     order, names, folder = Record(NAME, LAUNCH).order(), {}, sweep / "confirm"
     folder.mkdir()
     states: list[Any] = ["done", "running", "failed"]
