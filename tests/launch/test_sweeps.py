@@ -210,6 +210,17 @@ def test_words_of_sweeps_are_nothing_to_a_single_run(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_words_of_sweeps_are_nothing_to_hydras_own_launchers_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    basic = ("hydra/sweeper=basic", "hydra/launcher=basic")
+    assert here(*words("seed=0", "sweep.confirm=3", *basic)) == 2
+    said = "sweep.confirm=3: expected a sweep; leave out hydra/sweeper=basic"
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_same_command_without_a_directory_goes_on_with_what_was_killed(tmp_path: Path) -> None:
     command = ["--multirun", *TINY, "seed=0,1"]
     first = launch(*command, cwd=tmp_path)

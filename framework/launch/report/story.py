@@ -135,7 +135,9 @@ def luck_of_front(records: Sequence[Mapping[str, Any]]) -> list[str]:
 def _verdict(confirmed: Mapping[str, Any], size: str) -> str:
     """Whether the choice flattered."""
     validation, chosen = confirmed["validation"], confirmed["chosen"]
-    if confirmed["luck"] <= 0:
+    if math.isclose(confirmed["luck"], 0, abs_tol=1e-9):
+        return "None of its lead was luck: the fresh seeds are as good."
+    if confirmed["luck"] < 0:
         return f"None of its lead was luck: the fresh seeds are {size} better."
     low, high = validation["low"], validation["high"]
     if low is not None and low <= chosen <= high:
